@@ -47,3 +47,8 @@ func (e *Event) Encoded(encode func(*Event) []byte) []byte {
 	}
 	return b
 }
+
+// removesDirectory says whether the event may have taken nodes below its key with it. compareAndDelete takes files only.
+func (e *Event) removesDirectory() bool {
+	return (e.Action == "delete" || e.Action == "expire") && e.PrevNode != nil && e.PrevNode.Dir
+}

@@ -1,50 +1,130 @@
 package eventhistory
 
 import (
-	"context"
-	"errors"
+	"fmt"
+	"sync"
 )
 
 // Hub is the window of past events and everybody who waits for the next one.
-type Hub struct{}
+type Hub struct {
+	mu     sync.Mutex
+	window window
+	// root is the tree of watched paths.
+	root point
+	// pending are the events that were published and that nobody has been told of.
+	pending []slot
+	// woken have been handed an event and are still to be woken. Only the goroutine that applies touches it.
+	woken   []*Watcher
+	count   int // of watchers that are registered
+	stopped bool
+}
 
 // Change is an event on its way into the window.
 type Change struct {
 	Event *Event
-	// Removed says whether path was a node that this event took away; nil unless the event removes a directory.
+	// Removed says whether path, strictly below the event's key, was a node that the event took away. nil unless the
+	// event removes a directory. It is called during Publish only.
 	Removed func(path string) bool
 }
 
-// Watcher is one client's wait for events.
-type Watcher struct{}
-
-var (
-	// ErrCleared ends a stream that the window has passed.
-	ErrCleared = errors.New("the history that this stream had still to send has been cleared")
-	// ErrStopped ends every watch when the server stops.
-	ErrStopped = errors.New("the server is stopping")
-)
-
-// ClearedError refuses a watch that asks for events older than the window.
+// ClearedError refuses a watch that asks for events older than the window: v2 error 401.
 type ClearedError struct {
+	// Oldest is the first index that can be asked for, Asked the one that was, Index the current etcd index.
 	Oldest, Asked, Index uint64
 }
 
-func (e *ClearedError) Error() string { return "" }
-
-func New(capacity int) *Hub { return &Hub{} }
-
-func (h *Hub) Publish(batch []Change)                       {}
-func (h *Hub) Notify()                                      {}
-func (h *Hub) Stop()                                        {}
-func (h *Hub) Events() []*Event                             { return nil }
-func (h *Hub) Restore(events []*Event, currentIndex uint64) {}
-func (h *Hub) Len() int                                     { return 0 }
-func (h *Hub) Watchers() int                                { return 0 }
-func (h *Hub) Watch(path string, recursive, stream bool, waitIndex uint64) (*Watcher, error) {
-	return &Watcher{}, nil
+// Error is the cause that the reply shows.
+func (e *ClearedError) Error() string {
+	return fmt.Sprintf("the requested history has been cleared [%d/%d]", e.Oldest, e.Asked)
 }
 
-func (w *Watcher) StartIndex() uint64                       { return 0 }
-func (w *Watcher) Next(ctx context.Context) (*Event, error) { <-ctx.Done(); return nil, ctx.Err() }
-func (w *Watcher) Close()                                   {}
+// New returns an empty hub at index 0 that keeps the last capacity events. The keys API promises 1000.
+func New(capacity int) *Hub {
+	return &Hub{window: newWindow(capacity, 0)}
+}
+
+// Publish adds a batch to the window. New watches find it there at once; those who wait are told by Notify.
+func (h *Hub) Publish(batch []Change) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, c := range batch {
+		s := slot{event: c.Event}
+		if c.Removed != nil {
+			s.removed = h.root.removedBelow(c.Event.Node.Key, c.Removed)
+		}
+		h.window.append(s)
+		h.pending = append(h.pending, s)
+	}
+}
+
+// Watch registers a watcher at path. A waitIndex of 0 means from now on; one inside the window finds past events; one
+// beyond the current index waits for it. One older than the window is answered with a *ClearedError, and any with
+// ErrStopped when the hub has stopped.
+func (h *Hub) Watch(path string, recursive, stream bool, waitIndex uint64) (*Watcher, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stopped {
+		return nil, ErrStopped
+	}
+	win := &h.window
+	if waitIndex == 0 {
+		waitIndex = win.last + 1
+	}
+	if waitIndex < win.oldest {
+		return nil, &ClearedError{Oldest: win.oldest, Asked: waitIndex, Index: win.last}
+	}
+	w := &Watcher{hub: h, path: path, recursive: recursive, stream: stream, accepted: win.last, from: waitIndex}
+	if !stream {
+		if e := win.find(path, recursive, waitIndex); e != nil {
+			w.event.Store(e)
+			return w, nil
+		}
+	}
+	w.wake = make(chan struct{}, 1)
+	w.point = h.root.register(path)
+	h.count++
+	if !stream || waitIndex > win.last {
+		h.park(w)
+	}
+	return w, nil
+}
+
+// Len is the number of events in the window.
+func (h *Hub) Len() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.window.len()
+}
+
+// Capacity is the number of events that the window can hold.
+func (h *Hub) Capacity() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.window.slots)
+}
+
+// Watchers is the number of clients who wait, and of streams.
+func (h *Hub) Watchers() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.count
+}
+
+// Events returns the events of the window, oldest first, in a slice of the caller's own.
+func (h *Hub) Events() []*Event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	events := make([]*Event, 0, h.window.len())
+	for i := h.window.oldest; i <= h.window.last; i++ {
+		events = append(events, h.window.at(i).event)
+	}
+	return events
+}
+
+// Stop ends all watches with ErrStopped, now and later. An event that was handed over before still comes first.
+func (h *Hub) Stop() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stopped = true
+	h.eachParked(func(w *Watcher) { w.signal() })
+}
