@@ -1,0 +1,116 @@
+package raft
+
+import (
+	"fmt"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// applier is the goroutine that owns the state machine.
+type applier struct {
+	n    *Node
+	work chan []*raftpb.Message // capacity 1; closed by the loop when it ends
+	done chan published         // capacity 1; one for each batch of work
+
+	conf    *raftpb.ConfState // as of the last applied entry
+	results []applied         // of the batch under way
+	count   uint64            // entries applied since the last snapshot
+}
+
+// published says that a batch has been applied and can be read.
+type published struct {
+	index, term uint64 // of its last entry
+	messages    []*raftpb.Message
+}
+
+func newApplier(n *Node, st *opened) *applier {
+	return &applier{
+		n:    n,
+		conf: st.conf,
+		work: make(chan []*raftpb.Message, 1),
+		done: make(chan published, 1),
+	}
+}
+
+func (a *applier) run() {
+	defer a.n.wg.Done()
+	for ms := range a.work {
+		p, err := a.applyAll(ms)
+		if err != nil {
+			a.n.fail(err)
+			continue // the rest of the log must not be applied over a hole
+		}
+		a.done <- p
+	}
+}
+
+// applyAll applies the entries of several MsgStorageApply as one batch, in the
+// order that readers rely on: history ring and View (Publish), waiting writers,
+// watchers (Notify).
+func (a *applier) applyAll(ms []*raftpb.Message) (published, error) {
+	p := published{messages: ms}
+	if a.n.failure.Load() != nil {
+		return p, ErrStopped
+	}
+	a.results = a.results[:0]
+	for _, m := range ms {
+		for _, e := range m.GetEntries() {
+			if err := a.applyEntry(e); err != nil {
+				return p, err
+			}
+			p.index, p.term = e.GetIndex(), e.GetTerm()
+			a.count++
+		}
+	}
+	a.n.sm.Publish(p.index, p.term)
+	a.n.waiters.wake(a.results)
+	clear(a.results)
+	a.n.sm.Notify()
+	if a.n.snaps.due(a.count) {
+		a.n.snaps.start(p.index, p.term, a.conf)
+		a.count = 0
+	}
+	return p, nil
+}
+
+func (a *applier) applyEntry(e *raftpb.Entry) error {
+	switch e.GetType() {
+	case raftpb.EntryConfChange:
+		return a.applyConfChange(e)
+	case raftpb.EntryConfChangeV2:
+		return fmt.Errorf("log entry %d is a joint membership change, which no etcd 2 or Pando member writes: "+
+			"the log comes from a cluster that cannot be taken over", e.GetIndex())
+	}
+	if len(e.GetData()) == 0 {
+		return nil // the first entry of a leader's term
+	}
+	id, result, err := a.n.sm.Apply(e.GetIndex(), e.GetTerm(), e.GetData())
+	if err != nil {
+		return fmt.Errorf("log entry %d cannot be applied: %w", e.GetIndex(), err)
+	}
+	if id != 0 {
+		a.results = append(a.results, applied{id: id, data: e.GetData(), result: result})
+	}
+	return nil
+}
+
+// applyConfChange stops applying until the loop has taken the change: whether it
+// is valid depends on the tree, what it means for replication on the loop.
+func (a *applier) applyConfChange(e *raftpb.Entry) error {
+	var cc raftpb.ConfChange
+	if err := proto.Unmarshal(e.GetData(), &cc); err != nil {
+		return fmt.Errorf("log entry %d holds no readable membership change: %w", e.GetIndex(), err)
+	}
+	if !a.n.sm.ApplyConfChange(&cc) {
+		cc.NodeId = proto.Uint64(0) // the library's word for "changes nothing"
+	}
+	q := confAsk{cc: &cc, answer: make(chan *raftpb.ConfState, 1)}
+	select {
+	case a.n.loop.confAsk <- q:
+		a.conf = <-q.answer
+		return nil
+	case <-a.n.stop:
+		return ErrStopped
+	}
+}

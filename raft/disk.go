@@ -1,0 +1,173 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+
+	"pando/raft/wal"
+)
+
+// disk is the goroutine that owns the WAL. One append is in flight at a time.
+type disk struct {
+	n   *Node
+	wal *wal.WAL
+
+	work    chan []*raftpb.Message // capacity 1; closed by the loop when it ends
+	done    chan struct{}          // capacity 1; one for each batch of work, also a failed one
+	records chan snapshotRecord    // from the snapshot goroutine, which waits for the answer
+
+	state   wal.HardState // as last handed to the WAL
+	written atomic.Int64  // bytes written since start, for the snapshot trigger
+	noSpace atomic.Pointer[error]
+}
+
+// snapshotRecord asks for a durable WAL record of a snapshot (release false), or
+// to give up the log that nobody needs below an index (release true).
+type snapshotRecord struct {
+	at      wal.Position
+	release bool
+	answer  chan error // capacity 1
+}
+
+func newDisk(n *Node, w *wal.WAL, st wal.HardState) *disk {
+	return &disk{
+		n: n, wal: w, state: st,
+		work:    make(chan []*raftpb.Message, 1),
+		done:    make(chan struct{}, 1),
+		records: make(chan snapshotRecord),
+	}
+}
+
+func (d *disk) run() {
+	defer d.n.wg.Done()
+	for {
+		select {
+		case ms, ok := <-d.work:
+			if !ok {
+				return
+			}
+			if err := d.append(ms); err != nil {
+				d.n.fail(fmt.Errorf("writing the log: %w", err))
+			}
+			d.noteSpace()
+			d.done <- struct{}{}
+		case r := <-d.records:
+			r.answer <- d.record(r)
+		}
+	}
+}
+
+// append writes what several MsgStorageAppend ask for as one batch. It is
+// durable when append returns, if anything in it must be: entries, a term or a
+// vote; a commit index alone need not.
+func (d *disk) append(ms []*raftpb.Message) error {
+	if d.n.failure.Load() != nil {
+		return nil // poisoned: responses of this batch must not be taken for durable
+	}
+	b := wal.Batch{}
+	for _, m := range ms {
+		if m.Term != nil {
+			b.State = &wal.HardState{Term: m.GetTerm(), Vote: m.GetVote(), Commit: m.GetCommit()}
+		}
+		for _, e := range m.GetEntries() {
+			b.Entries = append(b.Entries, wal.Entry{
+				Term: e.GetTerm(), Index: e.GetIndex(), Type: uint8(e.GetType()), Data: e.GetData(),
+			})
+		}
+	}
+	b.Sync = len(b.Entries) > 0
+	if b.State != nil {
+		b.Sync = b.Sync || b.State.Term != d.state.Term || b.State.Vote != d.state.Vote
+		d.state = *b.State
+	} else if len(b.Entries) == 0 {
+		return nil // responses only: everything before them is durable
+	}
+	err := d.appendWithRoom(b)
+	d.written.Store(d.wal.Size())
+	return err
+}
+
+// appendWithRoom waits for the disk to have room again when the next segment
+// cannot be prepared. The log is intact meanwhile, and the loop goes on.
+func (d *disk) appendWithRoom(b wal.Batch) error {
+	for {
+		err := d.wal.Append(b)
+		if !errors.Is(err, wal.ErrNoSpace) {
+			return err
+		}
+		d.noteSpace()
+		select {
+		case <-time.After(time.Second):
+		case <-d.n.stop:
+			return nil // never acknowledged
+		}
+	}
+}
+
+// noteSpace keeps full up to date and says so once in the log.
+func (d *disk) noteSpace() {
+	err := d.wal.PrepareErr()
+	switch was := d.full(); {
+	case err != nil && was == nil:
+		d.n.log.Error("the next log segment cannot be prepared: writes are refused until there is room", zap.Error(err))
+		d.noSpace.Store(&err)
+	case err == nil && was != nil:
+		d.n.log.Info("the next log segment could be prepared: writes are taken again")
+		d.noSpace.Store(nil)
+	}
+}
+
+// full is why writes are refused for want of room; nil if they are not. Any goroutine.
+func (d *disk) full() error {
+	if p := d.noSpace.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+func (d *disk) record(r snapshotRecord) error {
+	if d.n.failure.Load() != nil {
+		return ErrStopped
+	}
+	if r.release {
+		return d.release(r.at.Index)
+	}
+	state := d.state
+	if err := d.wal.Append(wal.Batch{State: &state, Snapshot: &r.at, Sync: true}); err != nil {
+		if !errors.Is(err, wal.ErrNoSpace) {
+			d.n.fail(fmt.Errorf("writing a snapshot record to the log: %w", err))
+		}
+		return err
+	}
+	return nil
+}
+
+func (d *disk) release(index uint64) error {
+	if err := d.wal.Release(index); err != nil {
+		return err
+	}
+	if d.n.cfg.MaxWALs == 0 {
+		return nil
+	}
+	removed, err := d.wal.Purge(index, d.n.cfg.MaxWALs)
+	for _, name := range removed {
+		d.n.log.Info("removed a log file that no snapshot needs", zap.String("file", name))
+	}
+	return err
+}
+
+// ask sends r to the disk goroutine and waits; ErrStopped when the node ends first.
+func (d *disk) ask(r snapshotRecord) error {
+	r.answer = make(chan error, 1)
+	select {
+	case d.records <- r:
+		return <-r.answer
+	case <-d.n.stop:
+		return ErrStopped
+	}
+}

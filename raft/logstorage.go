@@ -1,0 +1,99 @@
+package raft
+
+import (
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// logStorage is the part of the log that is in memory: entries are in it once
+// they are durable. It is etcdraft's memory storage with a bound. Owned by the
+// loop.
+type logStorage struct {
+	*etcdraft.MemoryStorage
+	bytes int // size of the data of all entries held
+}
+
+func newLogStorage() *logStorage {
+	return &logStorage{MemoryStorage: etcdraft.NewMemoryStorage()}
+}
+
+// append adds durable entries, replacing any from the first one's index on.
+func (s *logStorage) append(ents []*raftpb.Entry) error {
+	if len(ents) == 0 {
+		return nil
+	}
+	last, err := s.LastIndex()
+	if err != nil {
+		return err
+	}
+	if first := ents[0].GetIndex(); first <= last {
+		s.bytes -= s.size(first, last+1)
+	}
+	for _, e := range ents {
+		s.bytes += len(e.GetData())
+	}
+	return s.Append(ents)
+}
+
+// size is the data size of the entries [lo, hi).
+func (s *logStorage) size(lo, hi uint64) int {
+	if first, err := s.FirstIndex(); err != nil || lo < first {
+		lo = first
+	}
+	if lo >= hi {
+		return 0
+	}
+	ents, err := s.Entries(lo, hi, ^uint64(0))
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for _, e := range ents {
+		n += len(e.GetData())
+	}
+	return n
+}
+
+// compact forgets applied entries beyond the bounds for lagging followers. It
+// does so rarely, in steps of the bound, because each step copies what stays.
+// The log in memory is compacted independently of snapshots on disk: a follower
+// that needs more gets a snapshot of the current state.
+func (s *logStorage) compact(applied uint64) error {
+	first, err := s.FirstIndex()
+	if err != nil || applied < first {
+		return err
+	}
+	held := applied - first + 1
+	if held < 2*keepEntries && s.bytes < 2*keepBytes {
+		return nil
+	}
+	to := first - 1
+	if held > keepEntries {
+		to = applied - keepEntries
+	}
+	if s.bytes >= 2*keepBytes {
+		to = max(to, s.boundBySize(applied))
+	}
+	if to < first {
+		return nil
+	}
+	s.bytes -= s.size(first, to+1)
+	return s.Compact(to)
+}
+
+// boundBySize is the largest index below which entries up to applied exceed
+// keepBytes.
+func (s *logStorage) boundBySize(applied uint64) uint64 {
+	first, _ := s.FirstIndex()
+	ents, err := s.Entries(first, applied+1, ^uint64(0))
+	if err != nil {
+		return first - 1
+	}
+	size := 0
+	for i := len(ents) - 1; i >= 0; i-- {
+		if size += len(ents[i].GetData()); size > keepBytes {
+			return ents[i].GetIndex()
+		}
+	}
+	return first - 1
+}

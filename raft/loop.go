@@ -1,0 +1,305 @@
+package raft
+
+import (
+	"errors"
+	"time"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+)
+
+// loop owns the RawNode. Nothing in it waits for the disk or the state machine:
+// what they are to do queues in appends and applies, bounded because proposals
+// are stepped only while the disk is idle and the library bounds what is applying.
+type loop struct {
+	n       *Node
+	rn      *etcdraft.RawNode
+	storage *logStorage
+	conf    *raftpb.ConfState // as of the last applied conf change
+
+	appends   []*raftpb.Message // MsgStorageAppend not yet given to the disk
+	writing   []*raftpb.Message // those the disk has
+	applies   []*raftpb.Message // MsgStorageApply not yet given to the applier
+	applying  bool
+	confAsk   chan confAsk
+	compacted chan snapshotDone
+
+	lead        uint64 // 0 if none is known
+	leading     bool   // this member leads
+	term        uint64
+	applied     uint64 // published
+	replayTo    uint64 // commit index to reach before Ready
+	campaign    bool   // a lone member has yet to campaign at once
+	ownTerm     bool   // this leader has applied an entry of its term
+	electionEnd time.Time
+	isReady     bool
+
+	readCounter uint64
+	readAsked   bool
+	pending     []pendingRead
+}
+
+// confAsk is the applier's question at a conf change: it waits for the answer.
+type confAsk struct {
+	cc     *raftpb.ConfChange
+	answer chan *raftpb.ConfState
+}
+
+func newLoop(n *Node, rn *etcdraft.RawNode, st *opened) *loop {
+	return &loop{
+		n: n, rn: rn, storage: st.storage, conf: st.conf,
+		confAsk:   make(chan confAsk),
+		compacted: make(chan snapshotDone),
+		term:      st.state.Term,
+		applied:   st.snap.Index,
+		replayTo:  max(st.state.Commit, uint64(len(st.bootstrap))),
+		campaign:  true,
+	}
+}
+
+func (l *loop) run() {
+	defer l.n.wg.Done()
+	defer l.handBack()
+	ticker := time.NewTicker(l.n.cfg.Heartbeat)
+	defer ticker.Stop()
+	l.electionEnd = time.Now().Add(l.n.cfg.Election)
+	for {
+		l.campaignIfLone()
+		l.propose()
+		l.askReads()
+		l.handleReadies()
+		select {
+		case <-l.n.wake:
+		case <-ticker.C:
+			l.tick()
+		case <-l.n.disk.done:
+			l.written()
+		case last := <-l.n.apply.done:
+			l.publishedTo(last)
+		case q := <-l.confAsk:
+			l.applyConf(q)
+		case s := <-l.compacted:
+			l.snapshotTaken(s)
+		case <-l.n.stop:
+			return
+		}
+	}
+}
+
+// handBack lets the disk and the applier end: no further work comes. A commit
+// index that was waiting for company is written now.
+func (l *loop) handBack() {
+	if len(l.writing) > 0 {
+		<-l.n.disk.done // its responses are of no use any more
+	}
+	if l.n.failure.Load() == nil && len(l.appends) > 0 {
+		l.n.disk.work <- l.appends
+		<-l.n.disk.done
+	}
+	close(l.n.disk.work)
+	close(l.n.apply.work)
+}
+
+func (l *loop) tick() {
+	l.rn.Tick()
+	l.readAsked = false // ask again: the library may have dropped the question
+	l.checkReady()
+	l.n.queue.setFull(l.n.disk.full())
+	l.publishStatus()
+}
+
+// campaignIfLone makes a lone member leader at once instead of after an
+// election timeout. The library refuses to campaign over unapplied conf changes,
+// so it waits for the replay.
+func (l *loop) campaignIfLone() {
+	if !l.campaign || l.applied < l.replayTo {
+		return
+	}
+	l.campaign = false
+	if !l.lone() {
+		return
+	}
+	if err := l.rn.Campaign(); err != nil {
+		l.n.log.Warn("cannot campaign at once", zap.Error(err))
+	}
+}
+
+func (l *loop) lone() bool {
+	v := l.conf.GetVoters()
+	return len(v) == 1 && v[0] == l.n.meta.NodeID
+}
+
+// propose steps what is queued, while this member leads and its disk is idle.
+func (l *loop) propose() {
+	if len(l.writing) > 0 || !l.leading || l.n.queue.empty() {
+		return
+	}
+	ps := l.n.queue.take()
+	if len(ps) == 0 {
+		return
+	}
+	ents := make([]*raftpb.Entry, len(ps))
+	for i, p := range ps {
+		ents[i] = &raftpb.Entry{Type: raftpb.EntryNormal.Enum(), Data: p.data}
+	}
+	id := l.n.meta.NodeID
+	err := l.rn.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &id, Entries: ents})
+	switch {
+	case errors.Is(err, etcdraft.ErrProposalDropped):
+		l.n.queue.putBack(ps) // too much uncommitted, or leadership is moving: later
+	case err != nil:
+		l.n.fail(err)
+	}
+}
+
+// handleReadies distributes everything the library has to say.
+func (l *loop) handleReadies() {
+	for l.rn.HasReady() {
+		rd := l.rn.Ready()
+		for _, m := range rd.Messages {
+			l.route(m)
+		}
+		for _, rs := range rd.ReadStates {
+			l.readAnswered(rs.RequestCtx, rs.Index)
+		}
+		if !etcdraft.IsEmptyHardState(rd.HardState) {
+			l.term = rd.HardState.GetTerm()
+		}
+		if rd.SoftState != nil {
+			l.leaderChanged(rd.SoftState)
+		}
+	}
+	l.feedDisk()
+	l.feedApplier()
+}
+
+// route sends one message to whom it is addressed.
+func (l *loop) route(m *raftpb.Message) {
+	switch m.GetTo() {
+	case etcdraft.LocalAppendThread:
+		l.appends = append(l.appends, m)
+	case etcdraft.LocalApplyThread:
+		l.applies = append(l.applies, m)
+	case l.n.meta.NodeID:
+		if err := l.rn.Step(m); err != nil {
+			l.n.log.Debug("response of local storage not taken", zap.Error(err))
+		}
+	}
+}
+
+// feedDisk gives the disk everything that queues for it, as one batch. A batch
+// that nobody waits for (a commit index alone) waits for company.
+func (l *loop) feedDisk() {
+	if len(l.writing) > 0 || !anyResponse(l.appends) {
+		return
+	}
+	l.writing, l.appends = l.appends, nil
+	l.n.disk.work <- l.writing
+}
+
+func anyResponse(ms []*raftpb.Message) bool {
+	for _, m := range ms {
+		if len(m.GetResponses()) > 0 || len(m.GetEntries()) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// written: the batch is durable. Its entries enter the log in memory, then the
+// responses that depended on it go out.
+func (l *loop) written() {
+	done := l.writing
+	l.writing = nil
+	for _, m := range done {
+		if err := l.storage.append(m.GetEntries()); err != nil {
+			l.n.fail(err)
+			return
+		}
+	}
+	for _, m := range done {
+		for _, r := range m.GetResponses() {
+			l.route(r)
+		}
+	}
+}
+
+func (l *loop) feedApplier() {
+	if l.applying || len(l.applies) == 0 {
+		return
+	}
+	l.applying = true
+	l.n.apply.work <- l.applies
+	l.applies = nil
+}
+
+// publishedTo: the applier has published a batch; the library may hand out more.
+func (l *loop) publishedTo(p published) {
+	l.applying = false
+	l.applied = p.index
+	for _, m := range p.messages {
+		for _, r := range m.GetResponses() {
+			l.route(r)
+		}
+	}
+	if l.leading && p.term == l.term {
+		l.ownTerm = true
+	}
+	if err := l.storage.compact(l.applied); err != nil {
+		l.n.fail(err)
+	}
+	l.checkReady()
+	l.releaseReads()
+	l.publishStatus()
+}
+
+// applyConf answers the applier, which waits at a conf change.
+func (l *loop) applyConf(q confAsk) {
+	l.conf = l.rn.ApplyConfChange(q.cc)
+	q.answer <- l.conf
+}
+
+// snapshotTaken lets the library know what is on disk; a follower that needs
+// more than the log in memory has is served from it.
+func (l *loop) snapshotTaken(s snapshotDone) {
+	if _, err := l.storage.CreateSnapshot(s.meta.Index, s.conf, nil); err != nil {
+		l.n.log.Debug("snapshot not noted", zap.Error(err))
+	}
+}
+
+// leaderChanged keeps what depends on who leads.
+func (l *loop) leaderChanged(s *etcdraft.SoftState) {
+	if s.Lead != l.lead {
+		l.n.log.Info("leader changed", zap.String("leader", FormatID(s.Lead)), zap.Uint64("term", l.term))
+	}
+	l.lead, l.leading = s.Lead, s.RaftState == etcdraft.StateLeader
+	l.ownTerm = l.ownTerm && l.leading
+	l.publishStatus()
+}
+
+// checkReady closes Ready when the log has been replayed (see Node.Ready).
+func (l *loop) checkReady() {
+	if l.isReady || l.applied < l.replayTo {
+		return
+	}
+	if l.ownTerm || !l.lone() && time.Now().After(l.electionEnd) {
+		l.isReady = true
+		close(l.n.ready)
+	}
+}
+
+func (l *loop) publishStatus() {
+	old := l.n.Status()
+	s := Status{
+		MemberID: old.MemberID, ClusterID: old.ClusterID,
+		Leader: l.lead, Term: l.term, Applied: l.applied,
+		LeaderSince: old.LeaderSince, DiskFull: l.n.disk.full() != nil,
+	}
+	if s.Leader != old.Leader {
+		s.LeaderSince = time.Now()
+	}
+	if s != old {
+		l.n.status.Store(&s)
+	}
+}

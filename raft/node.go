@@ -1,0 +1,229 @@
+package raft
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+
+	"pando/fsys"
+	"pando/raft/wal"
+	"pando/snapshot"
+)
+
+// Member is one initial member of a new cluster.
+type Member struct {
+	ID      uint64
+	Context []byte // the member as JSON, as the conf change entry carries it
+}
+
+// Config says how a node runs. Zero values of the optional fields mean the default.
+type Config struct {
+	FS      fsys.FS
+	DataDir string
+	WALDir  string // optional: log files straight in here instead of DataDir/member/wal
+
+	// New cluster: used only when DataDir holds no member.
+	MemberID  uint64
+	ClusterID uint64
+	Members   []Member
+
+	Heartbeat time.Duration // between a leader's heartbeats; one tick
+	Election  time.Duration // a follower's patience; at least five heartbeats
+
+	SnapshotCount uint64 // optional: entries between snapshots; 0 = by log bytes
+	MaxSnapshots  int    // snapshot files kept; 0 = all
+	MaxWALs       int    // log files kept; 0 = all
+
+	Logger *zap.Logger
+}
+
+// Status is what the node knows about itself and the cluster at one moment.
+type Status struct {
+	MemberID, ClusterID uint64
+	Leader              uint64 // 0 if none is known
+	Term                uint64
+	Applied             uint64    // index of the last applied and published entry
+	LeaderSince         time.Time // when Leader was last learned
+	DiskFull            bool      // writes are refused because the log cannot grow
+}
+
+// Node is one running member. Its exported methods may be called from any goroutine.
+type Node struct {
+	cfg  Config
+	log  *zap.Logger
+	sm   StateMachine
+	meta wal.Metadata
+
+	queue   queue
+	waiters *waiters
+	reads   readQueue
+	wake    chan struct{} // capacity 1: proposals or reads wait for the loop
+
+	status  atomic.Pointer[Status]
+	ready   chan struct{} // closed by the loop when the log has been replayed
+	stop    chan struct{} // closed by Close or by the first failure
+	done    chan struct{} // closed when every goroutine has ended
+	failure atomic.Pointer[error]
+	halt    sync.Once
+	wg      sync.WaitGroup
+
+	disk  *disk
+	apply *applier
+	snaps *snapshotter
+	loop  *loop
+}
+
+// Start opens or creates the data directory, restores the newest snapshot into
+// sm, and starts the goroutines. Errors of class ErrDataDir, wal.ErrDamaged and
+// fsys.ErrLocked mean that the directory was refused as it is.
+func Start(cfg Config, sm StateMachine) (*Node, error) {
+	st, err := open(cfg, sm)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		cfg: cfg, log: cfg.Logger, sm: sm, meta: st.meta,
+		waiters: newWaiters(),
+		wake:    make(chan struct{}, 1),
+		ready:   make(chan struct{}),
+		stop:    make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+	n.status.Store(&Status{MemberID: st.meta.NodeID, ClusterID: st.meta.ClusterID, Applied: st.snap.Index, Term: st.state.Term})
+	rn, err := newRawNode(cfg, st)
+	if err != nil {
+		st.wal.Close()
+		return nil, err
+	}
+	n.disk = newDisk(n, st.wal, st.state)
+	n.snaps = newSnapshotter(n, st)
+	n.apply = newApplier(n, st)
+	n.loop = newLoop(n, rn, st)
+	n.wg.Add(4)
+	go n.disk.run()
+	go n.snaps.run()
+	go n.apply.run()
+	go n.loop.run()
+	go n.finish()
+	return n, nil
+}
+
+func newRawNode(cfg Config, st *opened) (*etcdraft.RawNode, error) {
+	election := int(cfg.Election / cfg.Heartbeat)
+	rn, err := etcdraft.NewRawNode(&etcdraft.Config{
+		ID:            st.meta.NodeID,
+		ElectionTick:  election,
+		HeartbeatTick: 1,
+		Storage:       st.storage, Applied: st.snap.Index,
+		AsyncStorageWrites:        true,
+		MaxSizePerMsg:             maxSizePerMsg,
+		MaxCommittedSizePerReady:  maxApplying,
+		MaxUncommittedEntriesSize: maxUncommitted,
+		MaxInflightMsgs:           maxInflightMsgs,
+		MaxInflightBytes:          maxInflightBytes,
+		PreVote:                   true, CheckQuorum: true,
+		DisableProposalForwarding: true,
+		StepDownOnRemoval:         true,
+		Logger:                    newRaftLogger(cfg.Logger),
+	})
+	if err != nil || len(st.bootstrap) == 0 {
+		return rn, err
+	}
+	return rn, rn.Bootstrap(st.bootstrap)
+}
+
+// finish waits for all goroutines and answers whoever still waits.
+func (n *Node) finish() {
+	n.wg.Wait()
+	if err := n.disk.wal.Close(); err != nil {
+		n.fail(fmt.Errorf("closing the write-ahead log: %w", err))
+	}
+	n.waiters.fail(ErrStopped)
+	n.reads.fail(ErrStopped)
+	close(n.done)
+}
+
+// fail stops the node because of err; only the first failure counts.
+func (n *Node) fail(err error) {
+	if n.failure.CompareAndSwap(nil, &err) {
+		n.log.Error("stopping: going on could lose acknowledged writes", zap.Error(err))
+	}
+	n.beginStop()
+}
+
+func (n *Node) beginStop() {
+	n.halt.Do(func() {
+		n.queue.setRefuse(ErrStopped)
+		n.reads.setRefuse(ErrStopped)
+		close(n.stop)
+	})
+}
+
+// Close stops the node and waits for its goroutines. What was acknowledged is
+// on disk already; the latest commit index is written too. It returns the
+// failure that stopped the node earlier, if any.
+func (n *Node) Close() error {
+	n.beginStop()
+	<-n.done
+	return n.Err()
+}
+
+// Done is closed when the node has stopped, by Close or by a failure.
+func (n *Node) Done() <-chan struct{} { return n.done }
+
+// Err is the failure that stopped the node, nil while it runs or after a clean Close.
+func (n *Node) Err() error {
+	if p := n.failure.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Ready is closed once the log has been replayed: on a lone member when an
+// entry of its own term has been applied, otherwise when what a leader (or, with
+// none in sight for one election timeout, the stored hard state) says to be
+// committed has been.
+func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+// Status is the latest status.
+func (n *Node) Status() Status { return *n.status.Load() }
+
+// Propose puts data into the log and waits until it has been applied here. id
+// must be what StateMachine.Apply will return for data, and unique (see IDs).
+func (n *Node) Propose(ctx context.Context, id uint64, data []byte) (any, error) {
+	p := &proposal{id: id, data: data, done: make(chan outcome, 1)}
+	if !n.waiters.add(p) {
+		return nil, fmt.Errorf("request id %x is in use: %w", id, ErrTooManyRequests)
+	}
+	if err := n.queue.put(p); err != nil {
+		n.waiters.remove(p)
+		return nil, err
+	}
+	n.nudge()
+	select {
+	case o := <-p.done:
+		return o.result, o.err
+	case <-ctx.Done():
+		n.queue.drop(p)
+		n.waiters.remove(p)
+		return nil, ctx.Err()
+	}
+}
+
+// nudge tells the loop that something waits for it.
+func (n *Node) nudge() {
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}
+
+func snapshotMeta(index, term uint64, cs *raftpb.ConfState) snapshot.Meta {
+	return snapshot.Meta{Index: index, Term: term, Voters: cs.GetVoters(), Learners: cs.GetLearners()}
+}

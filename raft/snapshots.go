@@ -1,0 +1,128 @@
+package raft
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+
+	"pando/raft/wal"
+	"pando/snapshot"
+)
+
+// snapshotter is the goroutine that writes snapshots, one at a time, from an
+// image that nothing changes.
+type snapshotter struct {
+	n    *Node
+	dir  string
+	jobs chan snapshotJob // capacity 1: start never waits
+
+	busy    atomic.Bool  // a snapshot is being written
+	want    atomic.Int64 // log bytes that earn the next one
+	lastLog int64        // log bytes when the last one was begun; the applier's
+	keep    []uint64     // indexes of the newest readable snapshots, oldest first; at most two
+}
+
+type snapshotJob struct {
+	meta  snapshot.Meta
+	conf  *raftpb.ConfState
+	image snapshot.Payload
+}
+
+// snapshotDone tells the loop what is on disk.
+type snapshotDone struct {
+	meta snapshot.Meta
+	conf *raftpb.ConfState
+}
+
+func newSnapshotter(n *Node, st *opened) *snapshotter {
+	s := &snapshotter{
+		n: n, dir: st.snapDir,
+		jobs: make(chan snapshotJob, 1),
+	}
+	s.want.Store(max(minSnapshotBytes, st.snapSize))
+	if st.snap.Index > 0 {
+		s.keep = []uint64{st.snap.Index}
+	}
+	// The log that was replayed counts: a node that restarts often must not
+	// replay more and more.
+	s.lastLog = -st.replayedBytes
+	return s
+}
+
+// due reports whether it is time for a snapshot. Applier only.
+func (s *snapshotter) due(entries uint64) bool {
+	if s.busy.Load() {
+		return false
+	}
+	if n := s.n.cfg.SnapshotCount; n > 0 {
+		return entries >= n
+	}
+	return s.n.disk.written.Load()-s.lastLog >= s.want.Load()
+}
+
+// start hands over the state as it has just been published. Applier only.
+func (s *snapshotter) start(index, term uint64, conf *raftpb.ConfState) {
+	s.busy.Store(true)
+	s.lastLog = s.n.disk.written.Load()
+	s.jobs <- snapshotJob{meta: snapshotMeta(index, term, conf), conf: conf, image: s.n.sm.Image()}
+}
+
+func (s *snapshotter) run() {
+	defer s.n.wg.Done()
+	for {
+		select {
+		case j := <-s.jobs:
+			s.take(j)
+			s.busy.Store(false)
+		case <-s.n.stop:
+			return
+		}
+	}
+}
+
+// take writes one snapshot. A failure loses nothing: the log still holds
+// everything, and the next snapshot is tried after as much log again.
+func (s *snapshotter) take(j snapshotJob) {
+	begin := time.Now()
+	at := wal.Position{Index: j.meta.Index, Term: j.meta.Term}
+	f, err := snapshot.Write(s.n.cfg.FS, s.dir, j.meta, j.image, func() error {
+		return s.n.disk.ask(snapshotRecord{at: at})
+	})
+	if err != nil {
+		if !errors.Is(err, ErrStopped) {
+			s.n.log.Error("snapshot not written; the log is kept and it is tried again later", zap.Error(err))
+		}
+		return
+	}
+	s.want.Store(max(minSnapshotBytes, f.Size))
+	s.n.log.Info("snapshot written", zap.Uint64("index", j.meta.Index), zap.Int64("bytes", f.Size), zap.Duration("took", time.Since(begin)))
+	select {
+	case s.n.loop.compacted <- snapshotDone{meta: j.meta, conf: j.conf}:
+	case <-s.n.stop:
+		return
+	}
+	s.tidy(j.meta.Index)
+}
+
+// tidy removes what is not needed any more: snapshots beyond the count to keep,
+// and log below the second-newest readable snapshot, so that a damaged newest
+// one costs nothing.
+func (s *snapshotter) tidy(newest uint64) {
+	if s.keep = append(s.keep, newest); len(s.keep) > 2 {
+		s.keep = s.keep[1:]
+	}
+	if n := s.n.cfg.MaxSnapshots; n > 0 {
+		if err := snapshot.Purge(s.n.cfg.FS, s.dir, max(n, 2)); err != nil {
+			s.n.log.Warn("old snapshots not removed", zap.Error(err))
+		}
+	}
+	if len(s.keep) < 2 {
+		return
+	}
+	if err := s.n.disk.ask(snapshotRecord{at: wal.Position{Index: s.keep[0]}, release: true}); err != nil && !errors.Is(err, ErrStopped) {
+		s.n.log.Warn("old log files not removed", zap.Error(err))
+	}
+}

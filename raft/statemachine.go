@@ -1,0 +1,34 @@
+package raft
+
+import (
+	"io"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/snapshot"
+)
+
+// StateMachine is what committed entries are applied to. Every method but Image's
+// result is called on the apply goroutine only, one at a time; Restore is also
+// called once by Start, before that goroutine exists.
+type StateMachine interface {
+	// Apply carries out one normal entry with data. It returns the ID that the
+	// proposer gave the entry (0 if it has none) and the result for the proposer.
+	// An error stops the node: it is for entries that must not be skipped.
+	Apply(index, term uint64, data []byte) (id uint64, result any, err error)
+	// ApplyConfChange carries out a membership change on the tree and reports
+	// whether it is valid there; raft ignores an invalid one.
+	ApplyConfChange(cc *raftpb.ConfChange) (valid bool)
+	// Publish makes everything applied so far visible to readers. It is called at
+	// the end of each batch, with the index and term of its last entry, before any
+	// proposer of the batch is woken.
+	Publish(index, term uint64)
+	// Notify wakes watchers of what was published, after the proposers.
+	Notify()
+	// Image is an immutable picture of the published state, to be written as a
+	// snapshot from another goroutine while applying goes on.
+	Image() snapshot.Payload
+	// Restore replaces the state by the one in a snapshot. On error the state is
+	// unchanged.
+	Restore(r io.Reader) error
+}

@@ -1,0 +1,81 @@
+package raft
+
+import (
+	"bytes"
+	"sync"
+)
+
+// proposal is one request on its way through the log. Its outcome is sent once,
+// to a channel with room for it, by whoever takes it out of the waiters.
+type proposal struct {
+	id      uint64
+	data    []byte
+	done    chan outcome
+	dropped bool // its caller has left while it was queued; guarded by the queue's lock
+}
+
+type outcome struct {
+	result any
+	err    error
+}
+
+// waiters holds the proposals whose callers wait, by ID. An applied entry wakes
+// one only if its bytes are equal: IDs of two members can collide (replication
+// design, section 1).
+type waiters struct {
+	mu   sync.Mutex
+	byID map[uint64]*proposal
+}
+
+func newWaiters() *waiters { return &waiters{byID: make(map[uint64]*proposal)} }
+
+// add registers a proposal; false if one with this ID already waits.
+func (w *waiters) add(p *proposal) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, taken := w.byID[p.id]; taken {
+		return false
+	}
+	w.byID[p.id] = p
+	return true
+}
+
+// remove forgets a proposal whose caller has left.
+func (w *waiters) remove(p *proposal) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.byID[p.id] == p {
+		delete(w.byID, p.id)
+	}
+}
+
+// applied is the result of one entry, kept until its batch is published.
+type applied struct {
+	id     uint64
+	data   []byte
+	result any
+}
+
+// wake gives the proposers of a batch their results.
+func (w *waiters) wake(batch []applied) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range batch {
+		p, ok := w.byID[a.id]
+		if !ok || !bytes.Equal(p.data, a.data) {
+			continue
+		}
+		delete(w.byID, a.id)
+		p.done <- outcome{result: a.result}
+	}
+}
+
+// fail gives every proposer the same error; used when the node stops.
+func (w *waiters) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, p := range w.byID {
+		delete(w.byID, id)
+		p.done <- outcome{err: err}
+	}
+}
