@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"pando/fsys"
-	"pando/raft/wal"
 	"pando/snapshot"
 )
 
@@ -25,19 +24,10 @@ func layoutOf(cfg Config) layout {
 	return l
 }
 
-// HasMember reports whether the directories of cfg hold a member: then the
-// flags for a new cluster do not matter.
-func HasMember(cfg Config) (bool, error) {
-	if err := adoptOldLayout(cfg); err != nil {
-		return false, err
-	}
-	l := layoutOf(cfg)
-	if wal.Exists(cfg.FS, l.wal) {
-		return true, nil
-	}
-	names, err := snapshot.Names(cfg.FS, l.snap)
+func hasSnapshots(f fsys.FS, dir string) (bool, error) {
+	names, err := snapshot.Names(f, dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, err
+		return false, fmt.Errorf("%w: %s cannot be read: %w", ErrDataDir, dir, err)
 	}
 	return len(names) > 0, nil
 }

@@ -7,8 +7,6 @@ var (
 	// ErrDataDir is the class of errors that name what is wrong with a data
 	// directory and what the operator can do.
 	ErrDataDir = errors.New("data directory refused")
-	// ErrNoBootstrap means that the directory is empty and no members were given.
-	ErrNoBootstrap = errors.New("the data directory is empty and no initial members were given")
 )
 
 // Errors of a proposal or read that never entered the log: it may be repeated anywhere.

@@ -16,6 +16,12 @@ import (
 	"pando/snapshot"
 )
 
+// Bootstrap is the beginning of a new cluster as one of its members sees it.
+type Bootstrap struct {
+	MemberID, ClusterID uint64
+	Members             []Member // all initial members, this one among them
+}
+
 // Member is one initial member of a new cluster.
 type Member struct {
 	ID      uint64
@@ -28,10 +34,9 @@ type Config struct {
 	DataDir string
 	WALDir  string // optional: log files straight in here instead of DataDir/member/wal
 
-	// New cluster: used only when DataDir holds no member.
-	MemberID  uint64
-	ClusterID uint64
-	Members   []Member
+	// Bootstrap says how a new cluster begins. It is asked only when DataDir holds
+	// no member, or one whose bootstrap was cut off before anything was written.
+	Bootstrap func() (Bootstrap, error)
 
 	Heartbeat time.Duration // between a leader's heartbeats; one tick
 	Election  time.Duration // a follower's patience; at least five heartbeats
@@ -215,6 +220,10 @@ func (n *Node) Propose(ctx context.Context, id uint64, data []byte) (any, error)
 		return nil, ctx.Err()
 	}
 }
+
+// RequestSnapshot asks for a snapshot after the next applied entries, whatever
+// the log's size: for a log that others cannot read back to its beginning.
+func (n *Node) RequestSnapshot() { n.snaps.asked.Store(true) }
 
 // nudge tells the loop that something waits for it.
 func (n *Node) nudge() {

@@ -3,6 +3,7 @@ package raft
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sort"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -10,6 +11,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
 
+	"pando/fsys"
 	"pando/raft/wal"
 	"pando/snapshot"
 )
@@ -31,37 +33,42 @@ type opened struct {
 
 // open restores a member or makes a new one.
 func open(cfg Config, sm StateMachine) (*opened, error) {
-	has, err := HasMember(cfg)
-	if err != nil {
+	if err := adoptOldLayout(cfg); err != nil {
 		return nil, err
 	}
 	l := layoutOf(cfg)
-	if !has {
-		if len(cfg.Members) == 0 {
-			return nil, ErrNoBootstrap
-		}
-		return create(cfg, l)
+	hasSnap, err := hasSnapshots(cfg.FS, l.snap)
+	if err != nil {
+		return nil, err
 	}
-	if !wal.Exists(cfg.FS, l.wal) {
+	switch hasLog := wal.Exists(cfg.FS, l.wal); {
+	case hasLog:
+		return restore(cfg, l, sm)
+	case hasSnap:
 		return nil, fmt.Errorf("%w: %s holds snapshots but %s holds no log. Starting without it would forget acknowledged writes. "+
 			"Put the log back (is --wal-dir missing?), or restore a backup; to give the data up, remove the whole directory", ErrDataDir, l.snap, l.wal)
+	default:
+		return create(cfg, l)
 	}
-	return restore(cfg, l, sm)
 }
 
 // create makes the log of a new cluster. The membership entries follow through
 // the ordinary path, written and applied like all others.
 func create(cfg Config, l layout) (*opened, error) {
+	b, err := cfg.Bootstrap()
+	if err != nil {
+		return nil, err
+	}
 	if err := makeDirs(cfg, l); err != nil {
 		return nil, err
 	}
-	md := wal.Metadata{NodeID: cfg.MemberID, ClusterID: cfg.ClusterID}
+	md := wal.Metadata{NodeID: b.MemberID, ClusterID: b.ClusterID}
 	w, err := wal.Create(cfg.FS, l.wal, md, wal.Options{Logger: cfg.Logger})
 	if err != nil {
 		return nil, err
 	}
 	o := &opened{wal: w, meta: md, storage: newLogStorage(), snapDir: l.snap, conf: &raftpb.ConfState{}}
-	for _, m := range cfg.Members {
+	for _, m := range b.Members {
 		o.bootstrap = append(o.bootstrap, etcdraft.Peer{ID: m.ID, Context: m.Context})
 	}
 	sort.Slice(o.bootstrap, func(i, j int) bool { return o.bootstrap[i].ID < o.bootstrap[j].ID })
@@ -81,6 +88,13 @@ func restore(cfg Config, l layout, sm StateMachine) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.snap.Index == 0 && neverBegan(replay) {
+		cfg.Logger.Warn("the directory was left by a start that ended before its first entry was written: beginning again")
+		if err := errors.Join(w.Close(), removeLog(cfg.FS, l.wal)); err != nil {
+			return nil, err
+		}
+		return create(cfg, l)
+	}
 	o.wal, o.meta = w, replay.Metadata
 	if replay.Repaired != nil {
 		cfg.Logger.Warn("cut a torn write from the end of the log; it was never acknowledged", zap.Any("repair", replay.Repaired))
@@ -90,6 +104,38 @@ func restore(cfg Config, l layout, sm StateMachine) (*opened, error) {
 		return nil, err
 	}
 	return o, nil
+}
+
+// neverBegan reports whether a log ends inside the membership entries of its
+// bootstrap, with nothing committed: no request was ever taken.
+func neverBegan(r *wal.Replay) bool {
+	if r.State.Commit > 0 || r.State.Vote != 0 || r.State.Term > 1 {
+		return false
+	}
+	for _, e := range r.Entries {
+		if e.Term > 1 || raftpb.EntryType(e.Type) != raftpb.EntryConfChange {
+			return false
+		}
+	}
+	return true
+}
+
+// removeLog removes the log files, newest first, so that a crash in between
+// leaves the beginning of the same log.
+func removeLog(f fsys.FS, dir string) error {
+	list, err := f.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for i := len(list) - 1; i >= 0; i-- {
+		if filepath.Ext(list[i].Name()) != ".wal" {
+			continue
+		}
+		if err := f.Remove(filepath.Join(dir, list[i].Name())); err != nil {
+			return err
+		}
+	}
+	return f.SyncDir(dir)
 }
 
 // restoreSnapshot picks the newest readable snapshot that the log knows: one

@@ -20,6 +20,7 @@ type snapshotter struct {
 	jobs chan snapshotJob // capacity 1: start never waits
 
 	busy    atomic.Bool  // a snapshot is being written
+	asked   atomic.Bool  // somebody wants one now
 	want    atomic.Int64 // log bytes that earn the next one
 	lastLog int64        // log bytes when the last one was begun; the applier's
 	keep    []uint64     // indexes of the newest readable snapshots, oldest first; at most two
@@ -57,6 +58,9 @@ func (s *snapshotter) due(entries uint64) bool {
 	if s.busy.Load() {
 		return false
 	}
+	if s.asked.Load() {
+		return true
+	}
 	if n := s.n.cfg.SnapshotCount; n > 0 {
 		return entries >= n
 	}
@@ -66,6 +70,7 @@ func (s *snapshotter) due(entries uint64) bool {
 // start hands over the state as it has just been published. Applier only.
 func (s *snapshotter) start(index, term uint64, conf *raftpb.ConfState) {
 	s.busy.Store(true)
+	s.asked.Store(false)
 	s.lastLog = s.n.disk.written.Load()
 	s.jobs <- snapshotJob{meta: snapshotMeta(index, term, conf), conf: conf, image: s.n.sm.Image()}
 }
