@@ -24,9 +24,7 @@ func (w *Watcher) signal() {
 
 func (h *Hub) deliverPending() {
 	for i := range h.pending {
-		if s := &h.pending[i]; h.count > 0 && !s.event.Refresh {
-			h.deliver(s)
-		}
+		h.deliver(&h.pending[i])
 	}
 	clear(h.pending)
 	h.pending = h.pending[:0]

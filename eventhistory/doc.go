@@ -16,6 +16,7 @@
 //     stream that two of its events are for;
 //   - that paths are clean: absolute, no trailing slash, no empty element. "/" is the root.
 //
-// The order of a batch is: Publish, then the caller makes the new tree visible and wakes the writers, then Notify. Between
-// the two a new watch already finds the batch in the window, and Notify does not tell it again.
+// The order of a batch is: Publish, which also makes the new tree visible, then the caller wakes the writers, then Notify.
+// Between the two a new watch already finds the batch in the window, and Notify does not tell it again. Nobody who was
+// given an event reads a tree without it, and nobody who watches from the index of a read misses what came after.
 package eventhistory

@@ -11,7 +11,7 @@ type Hub struct {
 	window window
 	// root is the tree of watched paths.
 	root point
-	// pending are the events that were published and that nobody has been told of.
+	// pending are the events that those who waited when they were published have not been told of.
 	pending []slot
 	// woken have been handed an event and are still to be woken. Only the goroutine that applies touches it.
 	woken   []*Watcher
@@ -43,16 +43,27 @@ func New(capacity int) *Hub {
 	return &Hub{window: newWindow(capacity, 0)}
 }
 
-// Publish adds a batch to the window. New watches find it there at once; those who wait are told by Notify.
-func (h *Hub) Publish(batch []Change) {
+// Publish adds a batch to the window and calls show, which makes the tree after the batch visible to readers. No watch is
+// accepted or answered between the two. Those who wait are told by Notify. Show is called with the hub locked: it stores
+// a pointer and calls nothing of the hub. It may be nil.
+func (h *Hub) Publish(batch []Change, show func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, c := range batch {
-		s := slot{event: c.Event}
-		if c.Removed != nil {
-			s.removed = h.root.removedBelow(c.Event.Node.Key, c.Removed)
-		}
-		h.window.append(s)
+		h.append(c)
+	}
+	if show != nil {
+		show()
+	}
+}
+
+func (h *Hub) append(c Change) {
+	s := slot{event: c.Event}
+	if c.Removed != nil && h.count > 0 {
+		s.removed = h.root.removedBelow(c.Event.Node.Key, c.Removed)
+	}
+	h.window.append(s)
+	if h.count > 0 && !c.Event.Refresh {
 		h.pending = append(h.pending, s)
 	}
 }

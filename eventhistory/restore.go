@@ -20,7 +20,7 @@ func (h *Hub) Restore(events []*Event, currentIndex uint64) {
 			s.removed = h.root.removedBelow(e.Node.Key, nil)
 		}
 		h.window.append(s)
-		if e.Index() > seen {
+		if e.Index() > seen && !e.Refresh {
 			h.pending = append(h.pending, s)
 		}
 	}
