@@ -15,6 +15,7 @@ package config
 import (
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -49,6 +50,9 @@ type Config struct {
 	StrictReconfig  bool
 	ForceNewCluster bool // refused for now (notyet.go), so always false
 
+	// Discovery is the token URL of --discovery. A member that has data ignores it, and should say so.
+	Discovery string
+
 	CORS        []string // origins as given, or "*"; empty: no CORS headers
 	EnablePprof bool
 
@@ -60,6 +64,9 @@ type Config struct {
 
 	// For the hints of CheckBootstrap: which of its flags were left alone.
 	defaultCluster, defaultPeerURLs bool
+	// What CheckBootstrap refuses for now.
+	proxyMode    bool
+	discoverySRV string
 }
 
 // Listen is one address to listen on.
@@ -99,9 +106,11 @@ func refuse(format string, args ...any) *ExitError {
 }
 
 // Parse reads args (without the program's name) and the process environment. Every error is an *ExitError.
-func Parse(args []string) (*Config, error) {
+func Parse(args []string) (*Config, error) { return parse(args, os.Environ()) }
+
+func parse(args, environ []string) (*Config, error) {
 	f := newFlags()
-	err := f.parse(args)
+	err := f.parse(args, environ)
 	if err == nil {
 		var c *Config
 		if c, err = f.config(); err == nil {
@@ -136,6 +145,9 @@ func (f *flags) config() (*Config, error) {
 		Token:           f.token,
 		StrictReconfig:  f.strictReconfig,
 		ForceNewCluster: f.forceNewCluster,
+		Discovery:       f.discovery,
+		proxyMode:       f.proxy.value != "off",
+		discoverySRV:    f.value("discovery-srv"),
 		CORS:            f.cors,
 		EnablePprof:     f.enablePprof,
 		LogLevel:        f.logLevel,
@@ -206,11 +218,15 @@ func (f *flags) urls(c *Config) error {
 		to      func(urls []string)
 	}{
 		{"listen-peer-urls", f.listenPeer, "peer-bind-addr", f.peerBindAddr,
-			func(urls []string) { c.ListenPeer = listens(urls, f.given("peer-bind-addr") || f.given("listen-peer-urls")) }},
+			func(urls []string) {
+				c.ListenPeer = listens(urls, f.given("peer-bind-addr") || f.given("listen-peer-urls"))
+			}},
 		{"initial-advertise-peer-urls", f.advertisePeer, "peer-addr", f.peerAddr,
 			func(urls []string) { c.AdvertisePeer = urls }},
 		{"listen-client-urls", f.listenClient, "bind-addr", f.bindAddr,
-			func(urls []string) { c.ListenClient = listens(urls, f.given("bind-addr") || f.given("listen-client-urls")) }},
+			func(urls []string) {
+				c.ListenClient = listens(urls, f.given("bind-addr") || f.given("listen-client-urls"))
+			}},
 		{"advertise-client-urls", f.advertiseClient, "addr", f.addr,
 			func(urls []string) { c.AdvertiseClient = urls }},
 	}

@@ -27,26 +27,24 @@ type flags struct {
 	from   map[string]string // flag → the text that names where its value came from: "--name" or "ETCD_NAME"
 	notes  []Note
 
-	name, dataDir, walDir              string
-	snapshotCount                      uint64
-	maxSnapshots, maxWALs              uint
-	eventHistory                       int
-	heartbeat, election                uint // ms
-	listenPeer, listenClient           urlList
-	advertisePeer, advertiseClient     urlList
-	initialCluster, token              string
-	clusterState                       choice
-	discovery                          string
-	discoveryFallback, proxy           choice
-	strictReconfig, forceNewCluster    bool
-	cors                               origins
-	enablePprof, debug, version        bool
-	logLevel                           zapcore.Level
-	logFormat                          choice
-	addr, bindAddr                     hostPort
-	peerAddr, peerBindAddr             hostPort
-	certFile, keyFile                  string
-	peerCertFile, peerKeyFile, caFiles string
+	name, dataDir, walDir           string
+	snapshotCount                   uint64
+	maxSnapshots, maxWALs           uint
+	eventHistory                    int
+	heartbeat, election             uint // ms
+	listenPeer, listenClient        urlList
+	advertisePeer, advertiseClient  urlList
+	initialCluster, token           string
+	clusterState                    choice
+	discovery                       string
+	discoveryFallback, proxy        choice
+	strictReconfig, forceNewCluster bool
+	cors                            origins
+	enablePprof, debug, version     bool
+	logLevel                        zapcore.Level
+	logFormat                       choice
+	addr, bindAddr                  hostPort
+	peerAddr, peerBindAddr          hostPort
 }
 
 // group is a section of the help text.
@@ -113,12 +111,12 @@ func (f *flags) clusterFlags(s *flag.FlagSet) {
 	f.advertisePeer = mustURLs(defaultPeerURLs)
 	s.Var(&f.advertisePeer, "initial-advertise-peer-urls", "`URLs` under which other members reach this one.")
 	s.StringVar(&f.initialCluster, "initial-cluster", defaultCluster(defaultName), "The first `members` as name=URL,name=URL. Ignored once data exists.")
-	f.clusterState = choice{"new", []string{"new", "existing"}}
+	f.clusterState = choice{value: "new", of: []string{"new", "existing"}}
 	s.Var(&f.clusterState, "initial-cluster-state", "`new` or existing: start a cluster or join one. Ignored once data exists.")
 	s.StringVar(&f.token, "initial-cluster-token", "etcd-cluster", "`Text` that makes the ids of this cluster differ from those of others.")
 	s.BoolVar(&f.strictReconfig, "strict-reconfig-check", false, "Refuse membership changes that would cost the quorum.")
 	s.StringVar(&f.discovery, "discovery", "", "`URL` of a token at a discovery service.")
-	f.discoveryFallback = choice{"proxy", []string{"exit", "proxy"}}
+	f.discoveryFallback = choice{value: "proxy", of: []string{"exit", "proxy"}}
 	s.Var(&f.discoveryFallback, "discovery-fallback", "What to become if the token is full: `proxy` or exit.")
 	s.String("discovery-proxy", "", "HTTP proxy `URL` for requests to the discovery service.")
 	s.String("discovery-srv", "", "DNS `domain` whose SRV records name the members.")
@@ -128,30 +126,13 @@ func (f *flags) clusterFlags(s *flag.FlagSet) {
 func (f *flags) logFlags(s *flag.FlagSet) {
 	s.BoolVar(&f.debug, "debug", false, "Log at level debug.")
 	s.Var(&f.logLevel, "log-level", "Lowest `level` logged: debug, info, warn, error, panic or fatal.")
-	f.logFormat = choice{"console", []string{"console", "json"}}
+	f.logFormat = choice{value: "console", of: []string{"console", "json"}}
 	s.Var(&f.logFormat, "log-format", "`console` (lines for people) or json.")
 	s.BoolVar(&f.enablePprof, "enable-pprof", false, "Serve profiles below /debug/pprof on the client port.")
 }
 
-func (f *flags) tlsFlags(s *flag.FlagSet) {
-	for _, side := range []struct{ prefix, who, cert, key string }{{"", "clients", "", ""}, {"peer-", "members", "", ""}} {
-		s.String(side.prefix+"cert-file", "", "PEM `file`: the certificate shown to "+side.who+".")
-		s.String(side.prefix+"key-file", "", "PEM `file`: its key.")
-		s.String(side.prefix+"trusted-ca-file", "", "PEM `file`: the authorities that "+side.who+" are checked against.")
-		s.Bool(side.prefix+"client-cert-auth", false, "Demand a certificate of "+side.who+".")
-		s.String(side.prefix+"ca-file", "", "Deprecated: "+side.prefix+"trusted-ca-file and "+side.prefix+"client-cert-auth in one.")
-		s.Bool(side.prefix+"auto-tls", false, "Make up a certificate at start.")
-		s.String(side.prefix+"crl-file", "", "`File`: certificates that were revoked.")
-		s.String(side.prefix+"cert-allowed-hostname", "", "Host `name` that certificates of "+side.who+" must be for.")
-	}
-	s.String("peer-cert-allowed-cn", "", "Common `name` that certificates of members must have.")
-	s.Bool("experimental-peer-skip-client-san-verification", false, "Do not check the names in members' certificates.")
-	s.String("cipher-suites", "", "`Names` of the cipher suites to allow.")
-	s.String("host-whitelist", "*", "`Hosts` that a plain http request may name.")
-}
-
 func (f *flags) proxyFlags(s *flag.FlagSet) {
-	f.proxy = choice{"off", []string{"off", "readonly", "on"}}
+	f.proxy = choice{value: "off", of: []string{"off", "readonly", "on"}}
 	s.Var(&f.proxy, "proxy", "`off`, readonly or on.")
 	s.Uint("proxy-failure-wait", 5000, "`Milliseconds` that a failed member is left alone.")
 	s.Uint("proxy-refresh-interval", 30000, "`Milliseconds` between two looks at the member list.")
@@ -173,7 +154,7 @@ func (f *flags) addressFlags(s *flag.FlagSet) {
 }
 
 // parse reads the command line, then the environment. What ends the program at once is an *ExitError.
-func (f *flags) parse(args []string) error {
+func (f *flags) parse(args, environ []string) error {
 	err := f.all.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -186,7 +167,7 @@ func (f *flags) parse(args []string) error {
 		return &ExitError{Code: 0, Stdout: versionText()}
 	}
 	f.all.Visit(func(fl *flag.Flag) { f.from[fl.Name] = "--" + fl.Name })
-	return f.parseEnvironment()
+	return f.parseEnvironment(environ)
 }
 
 // given reports whether the flag was set, on the command line or in the environment, to whatever value.
