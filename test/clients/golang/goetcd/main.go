@@ -1,0 +1,3 @@
+package main
+import _ "github.com/coreos/go-etcd/etcd"
+func main(){}
