@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/raft"
+	"pando/store"
+)
+
+// clusterVersion is what /0/version says: the protocol of etcd 2.3, which the
+// data directory and the API speak.
+const clusterVersion = "2.3.0"
+
+// housekeeping is the server's own goroutine: what it writes itself, then the
+// clock that expires keys.
+func (s *server) housekeeping() {
+	defer s.wg.Done()
+	select {
+	case <-s.node.Ready():
+	case <-s.node.Done():
+		s.fail(s.node.Err())
+		return
+	case <-s.life.Done():
+		return
+	}
+	if err := s.admit(); err != nil {
+		s.fail(err)
+		return
+	}
+	// A lone member opens after its own writes, so that the first key of a fresh
+	// one has index 4 as in the reference. A member of a cluster cannot know how
+	// long they take.
+	if !s.alone() {
+		close(s.open)
+		s.publish()
+	} else {
+		s.publish()
+		close(s.open)
+	}
+	s.expire()
+}
+
+// admit looks at the replayed state before anybody else does.
+func (s *server) admit() error {
+	if skipped := s.machine.takeSkipped(); len(skipped) > 0 {
+		s.reportSkipped(skipped)
+		s.node.RequestSnapshot() // behind it, etcd 2.3 can read the directory again
+	}
+	if s.View().AuthEnabled() {
+		return fmt.Errorf("%w: authentication is enabled in it (/2/enabled is true) and this version cannot enforce it yet. "+
+			"Serving it would open it to everybody. Disable authentication with the server that wrote it, or keep that server", raft.ErrDataDir)
+	}
+	return nil
+}
+
+func (s *server) reportSkipped(kinds map[string]int) {
+	var list []string
+	total := 0
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		list = append(list, fmt.Sprintf("%s: %d", kind, kinds[kind]))
+		total += kinds[kind]
+	}
+	s.log.Warn("the log holds requests of etcd 3's own API, which are kept but not served: keys written through that API are not visible here",
+		zap.Int("entries", total), zap.String("by kind", strings.Join(list, ", ")))
+}
+
+// alone reports whether this member is the only one.
+func (s *server) alone() bool {
+	m := s.View().Members()
+	return len(m) == 1 && m[0].ID == s.MemberID()
+}
+
+// publish writes this member's name and client URLs into the tree, which every
+// start does, and the cluster's version where it is missing or not ours. It
+// repeats what fails until the server stops or refuses writes altogether.
+func (s *server) publish() {
+	id := raft.FormatID(s.MemberID())
+	attributes, err := json.Marshal(struct {
+		Name       string   `json:"name,omitempty"`
+		ClientURLs []string `json:"clientURLs,omitempty"`
+		Pando      int      `json:"pando"` // the level (replication design, section 3)
+	}{s.cfg.Name, s.cfg.AdvertiseClient, 1})
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	if !s.write(store.Command{Method: "PUT", Path: "/0/members/" + id + "/attributes", Val: string(attributes)}) {
+		return
+	}
+	s.log.Info("published {Name:" + s.cfg.Name + " ClientURLs:[" + strings.Join(s.cfg.AdvertiseClient, " ") + "]} to cluster " +
+		raft.FormatID(s.ClusterID()))
+	if v := s.View().ClusterVersion(); v != "" && (v == clusterVersion || !s.alone()) {
+		return
+	}
+	if s.write(store.Command{Method: "PUT", Path: "/0/version", Val: clusterVersion}) {
+		s.log.Info("set the cluster version to " + clusterVersion)
+	}
+}
+
+// write proposes one of the server's own commands until it succeeds. False: the
+// server stops, or the disk is full and somebody has to see to that first.
+func (s *server) write(c store.Command) bool {
+	for {
+		r, err := s.Do(s.life, c)
+		switch {
+		case err == nil && r.Err != nil:
+			s.log.Error("the server's own write was refused", zap.String("path", c.Path), zap.Error(r.Err))
+			return false
+		case err == nil:
+			return true
+		case s.life.Err() != nil || s.stopped() || s.node.Status().DiskFull:
+			return false
+		}
+		s.log.Warn("the server's own write is tried again", zap.String("path", c.Path), zap.Error(err))
+	}
+}
+
+func (s *server) stopped() bool {
+	select {
+	case <-s.node.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// expiryInterval is how often the leader looks for keys whose time has come. The
+// reference looks each 500 ms; locks and leases profit from less.
+const expiryInterval = 100 * time.Millisecond
+
+// expire runs until the server stops. Keys expire through the log only: the
+// leader proposes its clock, and every member removes the same keys at the same
+// index (etcd-compat spec, section 3).
+func (s *server) expire() {
+	ticker := time.NewTicker(expiryInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			s.sync(now)
+		case <-s.node.Done():
+			err := s.node.Err()
+			if err == nil {
+				err = errors.New("the replication engine stopped")
+			}
+			s.fail(err)
+			return
+		case <-s.life.Done():
+			return
+		}
+	}
+}
+
+// sync proposes the clock if this member leads and a key is due.
+func (s *server) sync(now time.Time) {
+	due, ok := s.store.NextExpiration()
+	if !ok || due > now.UnixNano() || s.Leader() != s.MemberID() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(s.life, s.requestTimeout())
+	defer cancel()
+	if _, err := s.Do(ctx, store.Command{Method: "SYNC", Time: now.UnixNano()}); err != nil && s.life.Err() == nil {
+		s.log.Warn("expired keys stay a little longer", zap.Error(err))
+	}
+}

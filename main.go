@@ -1,0 +1,58 @@
+// Pando serves etcd's v2 HTTP/JSON API: one tree, many trunks. This is the
+// program: it reads the configuration, runs the server and ends as the reference
+// does (server spec, sections 1 and 9).
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"go.uber.org/zap"
+
+	"pando/config"
+)
+
+func main() {
+	cfg, err := config.Parse(os.Args[1:])
+	if err != nil {
+		var exit *config.ExitError
+		if errors.As(err, &exit) {
+			fmt.Fprint(os.Stdout, exit.Stdout)
+			fmt.Fprint(os.Stderr, exit.Stderr)
+			os.Exit(exit.Code)
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	log := newLogger(cfg)
+	for _, n := range cfg.Notes {
+		log.Log(n.Level, n.Text)
+	}
+	stop := watchSignals()
+	sig, err := run(cfg, log, stop)
+	if err != nil {
+		log.Error("pando cannot go on", zap.Error(err))
+		_ = log.Sync()
+		os.Exit(1)
+	}
+	log.Info("stopped: everything that was acknowledged is on disk")
+	_ = log.Sync()
+	endBy(sig)
+}
+
+// run starts a server and closes it again when a signal comes or the server
+// fails. It returns the signal that ended it, or why it could not go on.
+func run(cfg *config.Config, log *zap.Logger, stop <-chan os.Signal) (os.Signal, error) {
+	s, err := start(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	var sig os.Signal
+	select {
+	case sig = <-stop:
+		log.Info("received "+sig.String()+" signal, shutting down...", zap.String("signal", sig.String()))
+	case <-s.failed():
+	}
+	return sig, s.close()
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/config"
+	"pando/eventhistory"
+	"pando/fsys"
+	"pando/httpapi"
+	"pando/raft"
+	"pando/store"
+)
+
+// noContext marks the few calls that nobody can give up on.
+var noContext = context.Background()
+
+// server is one running node: the engine, the state machine and the ports. It
+// is what httpapi asks for (httpapi.Server).
+type server struct {
+	cfg     *config.Config
+	log     *zap.Logger
+	store   *store.Store
+	machine *machine
+	node    *raft.Node
+	ids     *raft.IDs
+
+	ports []*http.Server
+
+	life   context.Context // ends when the server begins to stop
+	cancel context.CancelFunc
+	open   chan struct{} // closed when keys may be served
+	wg     sync.WaitGroup
+
+	fatal   chan struct{} // closed at the first fatal error
+	reason  error         // it; read after fatal is closed
+	failing sync.Once
+}
+
+// start binds the ports, opens the data directory and begins to serve. Keys wait
+// until the log has been replayed; version, health and members answer at once.
+func start(cfg *config.Config, log *zap.Logger) (*server, error) {
+	clients, err := listen(cfg.ListenClient, log)
+	if err != nil {
+		return nil, err
+	}
+	peers, err := listen(cfg.ListenPeer, log)
+	if err != nil {
+		clients.close()
+		return nil, err
+	}
+	s := &server{
+		cfg: cfg, log: log,
+		store: store.New(store.Options{HistorySize: cfg.EventHistory, Now: time.Now}),
+		open:  make(chan struct{}),
+		fatal: make(chan struct{}),
+	}
+	s.life, s.cancel = context.WithCancel(noContext)
+	s.machine = &machine{store: s.store, log: log}
+	if s.node, err = startNode(cfg, s.machine, log); err != nil {
+		clients.close()
+		peers.close()
+		return nil, err
+	}
+	s.ids = raft.NewIDs(s.MemberID(), time.Now())
+	clients.limit(maxClients())
+	s.serve(clients, httpapi.New(s, httpapi.Options{CORS: cfg.CORS, Logger: log}), "client")
+	s.serve(peers, httpapi.NewPeer(s), "peer")
+	s.wg.Add(1)
+	go s.housekeeping()
+	return s, nil
+}
+
+func startNode(cfg *config.Config, m *machine, log *zap.Logger) (*raft.Node, error) {
+	if err := checkDataDir(cfg); err != nil {
+		return nil, err
+	}
+	return raft.Start(raft.Config{
+		FS: fsys.OS, DataDir: cfg.DataDir, WALDir: cfg.WALDir,
+		Bootstrap: func() (raft.Bootstrap, error) { return bootstrap(cfg) },
+		Heartbeat: cfg.Heartbeat, Election: cfg.Election,
+		SnapshotCount: cfg.SnapshotCount, MaxSnapshots: cfg.MaxSnapshots, MaxWALs: cfg.MaxWALs,
+		Logger: log,
+	}, m)
+}
+
+// serve answers on the listeners until the server closes.
+func (s *server) serve(ls listeners, h http.Handler, kind string) {
+	port := httpapi.NewHTTPServer(h, s.log)
+	s.ports = append(s.ports, port)
+	for _, l := range ls {
+		s.log.Info("serving " + kind + " requests on http://" + l.Addr().String())
+		s.wg.Add(1)
+		go func() {
+			defer s.wg.Done()
+			if err := port.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+				s.fail(err)
+			}
+		}()
+	}
+}
+
+// fail ends the server because of err; only the first one counts.
+func (s *server) fail(err error) {
+	s.failing.Do(func() {
+		s.reason = err
+		close(s.fatal)
+	})
+}
+
+// failed is closed when the server cannot go on; close then says why.
+func (s *server) failed() <-chan struct{} { return s.fatal }
+
+// drain is how long requests that are under way may take when the server stops.
+const drain = 3 * time.Second
+
+// close stops the server. The order matters: watches are ended first, because
+// nothing else would end them; then the requests under way get their answers,
+// which need the engine; then the engine writes its last word and lets go of
+// the data directory.
+func (s *server) close() error {
+	s.cancel()
+	s.store.StopWatches()
+	ctx, cancel := context.WithTimeout(noContext, drain)
+	defer cancel()
+	var ports sync.WaitGroup
+	for _, p := range s.ports {
+		ports.Go(func() {
+			if p.Shutdown(ctx) != nil {
+				p.Close()
+			}
+		})
+	}
+	ports.Wait()
+	err := s.node.Close()
+	s.wg.Wait()
+	select {
+	case <-s.fatal:
+		return s.reason
+	default:
+		return err
+	}
+}
+
+// requestTimeout bounds a write or quorum read: 5 s and two election timeouts,
+// as in the reference (cluster-api spec, "RT").
+func (s *server) requestTimeout() time.Duration { return 5*time.Second + 2*s.cfg.Election }
+
+// Do proposes a write and waits until it has been applied here.
+func (s *server) Do(ctx context.Context, c store.Command) (store.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.requestTimeout())
+	defer cancel()
+	c.ID = s.ids.Next()
+	began := time.Now()
+	r, err := s.node.Propose(ctx, c.ID, c.Marshal())
+	if err != nil {
+		return store.Result{}, s.failure(err, began)
+	}
+	return r.(store.Result), nil
+}
+
+// ReadBarrier waits until a read of the View is linearizable.
+func (s *server) ReadBarrier(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.requestTimeout())
+	defer cancel()
+	began := time.Now()
+	if err := s.node.ReadIndex(ctx); err != nil {
+		return s.failure(err, began)
+	}
+	return nil
+}
+
+// failure turns an error of the engine into the reference's answer (keys-api
+// spec, sections 13 and 17). A request that never entered the log is 503: it may
+// be repeated anywhere. An unknown outcome is 500.
+func (s *server) failure(err error, began time.Time) error {
+	const timedOut = "etcdserver: request timed out"
+	switch {
+	case errors.Is(err, raft.ErrStopped):
+		return httpapi.ErrStopped
+	case errors.Is(err, raft.ErrTooManyRequests):
+		return &httpapi.Failure{Status: http.StatusServiceUnavailable, Cause: "etcdserver: too many requests"}
+	case errors.Is(err, raft.ErrDiskFull):
+		return &httpapi.Failure{Status: http.StatusServiceUnavailable, Cause: "etcdserver: no space left on the disk of the log: writes are refused, reads go on"}
+	case errors.Is(err, raft.ErrTooLarge):
+		return &httpapi.Failure{Status: http.StatusRequestEntityTooLarge, Cause: "etcdserver: request is too large"}
+	case errors.Is(err, context.DeadlineExceeded):
+		st := s.node.Status()
+		if st.Leader == 0 || st.LeaderSince.After(began.Add(-s.cfg.Election)) {
+			return &httpapi.Failure{Status: http.StatusInternalServerError, Cause: timedOut + ", possibly due to previous leader failure"}
+		}
+		return &httpapi.Failure{Status: http.StatusInternalServerError, Cause: timedOut}
+	default:
+		return err // the client has left
+	}
+}
+
+// WaitReady waits until keys may be served.
+func (s *server) WaitReady(ctx context.Context) error {
+	select {
+	case <-s.open:
+		return nil
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.requestTimeout())
+	defer cancel()
+	began := time.Now()
+	select {
+	case <-s.open:
+		return nil
+	case <-s.life.Done():
+		return httpapi.ErrStopped
+	case <-ctx.Done():
+		return s.failure(ctx.Err(), began)
+	}
+}
+
+// View is the published state.
+func (s *server) View() *store.View { return s.store.View() }
+
+// Watch registers a watcher.
+func (s *server) Watch(path string, recursive, stream bool, waitIndex uint64) (*eventhistory.Watcher, error) {
+	return s.store.Watch(path, recursive, stream, waitIndex)
+}
+
+// ClusterID is the cluster's ID.
+func (s *server) ClusterID() uint64 { return s.node.Status().ClusterID }
+
+// MemberID is this member's ID.
+func (s *server) MemberID() uint64 { return s.node.Status().MemberID }
+
+// Leader is the leader's ID, 0 if none is known.
+func (s *server) Leader() uint64 { return s.node.Status().Leader }
+
+// Healthy reports whether writes can be expected to succeed now: somebody leads
+// and the log can grow.
+func (s *server) Healthy() bool {
+	st := s.node.Status()
+	return st.Leader != 0 && !st.DiskFull
+}
