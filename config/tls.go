@@ -12,7 +12,7 @@ func (f *flags) tlsFlags(s *flag.FlagSet) {
 		s.String(side.prefix+"key-file", "", "PEM `file`: its key.")
 		s.String(side.prefix+"trusted-ca-file", "", "PEM `file`: the authorities that "+side.who+" are checked against.")
 		s.Bool(side.prefix+"client-cert-auth", false, "Demand a certificate of "+side.who+".")
-		s.String(side.prefix+"ca-file", "", "Deprecated: "+side.prefix+"trusted-ca-file and "+side.prefix+"client-cert-auth in one.")
+		s.String(side.prefix+"ca-file", "", "PEM `file`; deprecated: "+side.prefix+"trusted-ca-file and "+side.prefix+"client-cert-auth in one.")
 		s.Bool(side.prefix+"auto-tls", false, "Make up a certificate at start.")
 		s.String(side.long+"crl-file", "", "`File`: certificates that were revoked.")
 		s.String(side.long+"cert-allowed-hostname", "", "Host `name` that certificates of "+side.who+" must be for.")
