@@ -1,0 +1,19 @@
+package tree
+
+// Draft is a directory that is being built, child by child, for a tree that nobody has seen yet: the way a snapshot is
+// read. Children that come in the byte order of their names are cheapest. A Draft belongs to one goroutine.
+type Draft struct{ node *Node }
+
+// NewDraft starts a directory. What it is called and its attributes are said at the end, by Finish, because the
+// snapshot may tell them behind the children.
+func NewDraft() Draft { return Draft{node: newDir("", Attr{}, 0)} }
+
+// Add puts a child, a file or a finished directory, into the directory. A child of the same name is replaced.
+func (d Draft) Add(child *Node) { d.node.dir.children.Load(child.name, child) }
+
+// Finish returns the directory, which must not be added to any more. The root's name is "".
+func (d Draft) Finish(name string, a Attr) *Node {
+	n := d.node
+	n.name, n.created, n.modified, n.expiration = name, a.Created, a.Modified, a.Expiration
+	return n
+}

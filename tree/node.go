@@ -1,0 +1,136 @@
+package tree
+
+import (
+	"iter"
+	"strings"
+
+	"github.com/tidwall/btree"
+)
+
+// degree of the B-trees: up to 2*degree-1 children side by side. A smaller one makes a write into a big directory
+// cheaper, a bigger one saves memory.
+const degree = 12
+
+// Node is a file or a directory. It never changes once it has been published; any goroutine may read it.
+type Node struct {
+	name     string
+	value    string
+	created  uint64
+	modified uint64
+	// expiration is in nanoseconds since 1970; 0 means permanent.
+	expiration int64
+	// dir is nil for a file.
+	dir *directory
+}
+
+// directory holds the children of a node.
+type directory struct {
+	// generation of the tree that made this directory and may change it in place.
+	generation uint64
+	children   btree.Map[string, *Node]
+}
+
+// dirNode is a directory in one allocation.
+type dirNode struct {
+	Node
+	directory
+}
+
+// Attr are the properties that files and directories share.
+type Attr struct {
+	// Created and Modified are the etcd indexes of the writes that made the node and that last changed it.
+	Created, Modified uint64
+	// Expiration is in nanoseconds since 1970; 0 means permanent.
+	Expiration int64
+}
+
+// NewFile returns a file that is in no tree yet.
+func NewFile(name, value string, a Attr) *Node {
+	return &Node{name: name, value: value, created: a.Created, modified: a.Modified, expiration: a.Expiration}
+}
+
+func newDir(name string, a Attr, generation uint64) *Node {
+	d := &dirNode{}
+	d.Node = Node{name: name, created: a.Created, modified: a.Modified, expiration: a.Expiration, dir: &d.directory}
+	d.generation = generation
+	d.children = *btree.NewMap[string, *Node](degree)
+	return &d.Node
+}
+
+// Name is the last element of the node's path; "" for the root.
+func (n *Node) Name() string { return n.name }
+
+// Value is the content of a file; "" for a directory.
+func (n *Node) Value() string { return n.value }
+
+// Dir says whether the node is a directory.
+func (n *Node) Dir() bool { return n.dir != nil }
+
+// Created is the etcd index of the write that made the node.
+func (n *Node) Created() uint64 { return n.created }
+
+// Modified is the etcd index of the write that last changed the node's own value or TTL.
+func (n *Node) Modified() uint64 { return n.modified }
+
+// Expiration is when the node is due, in nanoseconds since 1970; 0 means never.
+func (n *Node) Expiration() int64 { return n.expiration }
+
+// Attr returns the properties that files and directories share.
+func (n *Node) Attr() Attr {
+	return Attr{Created: n.created, Modified: n.modified, Expiration: n.expiration}
+}
+
+// Hidden says whether listings and recursive watches leave the node out: its name starts with '_' (keys-api spec,
+// section 16).
+func (n *Node) Hidden() bool { return strings.HasPrefix(n.name, "_") }
+
+// Len is the number of children, hidden ones included; 0 for a file.
+func (n *Node) Len() int {
+	if n.dir == nil {
+		return 0
+	}
+	return n.dir.children.Len()
+}
+
+// Child returns the child of that name; nil if there is none, or n is a file.
+func (n *Node) Child(name string) *Node {
+	if n.dir == nil {
+		return nil
+	}
+	child, _ := n.dir.children.Get(name)
+	return child
+}
+
+// Children lists the children, hidden ones included, in the byte order of their names.
+func (n *Node) Children() iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		if n.dir != nil {
+			n.dir.children.Scan(func(_ string, child *Node) bool { return yield(child) })
+		}
+	}
+}
+
+// Lookup walks from n, which path counts from, to the node at path. If it gets there, reached is len(path). Otherwise it
+// returns the last node on the way, whose path is path[:reached]: a directory without the next element, or a file.
+func (n *Node) Lookup(path string) (last *Node, reached int) {
+	if path == "/" {
+		return n, len(path)
+	}
+	for reached < len(path) {
+		end := elementEnd(path, reached)
+		child := n.Child(path[reached+1 : end])
+		if child == nil {
+			return n, reached
+		}
+		n, reached = child, end
+	}
+	return n, reached
+}
+
+// elementEnd returns where the element that starts with the slash at from ends.
+func elementEnd(path string, from int) int {
+	if i := strings.IndexByte(path[from+1:], '/'); i >= 0 {
+		return from + 1 + i
+	}
+	return len(path)
+}

@@ -1,0 +1,131 @@
+package tree
+
+import "strings"
+
+// Tree is the side of the tree that can be changed. One goroutine uses it; what Root returned belongs to all.
+type Tree struct {
+	root *Node
+	// generation marks the directories that were made since the last Root and that nobody else has seen.
+	generation uint64
+}
+
+// New returns a tree that holds nothing but its root.
+func New() *Tree { return FromRoot(newDir("", Attr{}, 0)) }
+
+// FromRoot returns a tree that starts from root, a directory, and leaves root as it is.
+func FromRoot(root *Node) *Tree { return &Tree{root: root, generation: 1} }
+
+// Root publishes the tree: what it returns never changes again.
+func (t *Tree) Root() *Node {
+	t.generation++
+	return t.root
+}
+
+// Lookup is Node.Lookup from the root as it is now, published or not. The node it returns is to be read at once: the
+// next change may change it too.
+func (t *Tree) Lookup(path string) (last *Node, reached int) { return t.root.Lookup(path) }
+
+// PutFile makes the file at path, or replaces whatever is there. Directories that are missing on the way are made,
+// permanent and with a.Created for both indexes. It reports false, and changes nothing that can be seen, when path is the root or
+// leads through a file.
+func (t *Tree) PutFile(path, value string, a Attr) bool {
+	return t.put(path, a, func(name string) *Node { return NewFile(name, value, a) })
+}
+
+// PutDir makes an empty directory at path, or replaces whatever is there; otherwise it is like PutFile.
+func (t *Tree) PutDir(path string, a Attr) bool {
+	return t.put(path, a, func(name string) *Node { return newDir(name, a, t.generation) })
+}
+
+func (t *Tree) put(path string, a Attr, node func(name string) *Node) bool {
+	parent, name := t.parent(path, a.Created, true)
+	if parent == nil {
+		return false
+	}
+	if old := parent.Child(name); old != nil {
+		name = old.name // shares the memory
+	} else {
+		name = strings.Clone(name) // would keep the whole path alive
+	}
+	parent.dir.children.Set(name, node(name))
+	return true
+}
+
+// SetExpiration changes when the directory at path is due, and nothing else. It reports false if there is no directory
+// or if it is the root.
+func (t *Tree) SetExpiration(path string, expiration int64) bool {
+	if n, reached := t.Lookup(path); reached < len(path) || !n.Dir() || path == "/" {
+		return false
+	}
+	parent, name := t.parent(path, 0, false)
+	child := t.own(parent, parent.Child(name))
+	child.expiration = expiration
+	return true
+}
+
+// Remove takes the node at path out of the tree, with everything below it, and returns it; nil if there is none, or if it
+// is the root. What it returns does not change any more.
+func (t *Tree) Remove(path string) *Node {
+	if _, reached := t.Lookup(path); reached < len(path) || path == "/" {
+		return nil
+	}
+	parent, name := t.parent(path, 0, false)
+	removed, _ := parent.dir.children.Delete(name)
+	return removed
+}
+
+// parent returns the directory that holds the last element of path, and that element. All directories on the way are this
+// generation's own afterwards. With create, missing ones are made at that index; nil if there is no such directory.
+func (t *Tree) parent(path string, index uint64, create bool) (dir *Node, name string) {
+	if path == "/" {
+		return nil, ""
+	}
+	dir = t.ownRoot()
+	at := 0
+	for {
+		end := elementEnd(path, at)
+		name = path[at+1 : end]
+		if end == len(path) {
+			return dir, name
+		}
+		child := dir.Child(name)
+		switch {
+		case child != nil && child.Dir():
+			dir = t.own(dir, child)
+		case child == nil && create:
+			child = newDir(strings.Clone(name), Attr{Created: index, Modified: index}, t.generation)
+			dir.dir.children.Set(child.name, child)
+			dir = child
+		default:
+			return nil, ""
+		}
+		at = end
+	}
+}
+
+func (t *Tree) ownRoot() *Node {
+	if t.root.dir.generation != t.generation {
+		t.root = t.copyDir(t.root)
+	}
+	return t.root
+}
+
+// own returns the child of an own directory as an own directory, copied if need be.
+func (t *Tree) own(parent, child *Node) *Node {
+	if child.dir.generation == t.generation {
+		return child
+	}
+	child = t.copyDir(child)
+	parent.dir.children.Set(child.name, child)
+	return child
+}
+
+// copyDir copies a directory so that it can be changed. The B-tree of the children is shared; its nodes are copied as they
+// are changed.
+func (t *Tree) copyDir(n *Node) *Node {
+	d := &dirNode{Node: *n}
+	d.dir = &d.directory
+	d.generation = t.generation
+	d.children = *n.dir.children.Copy()
+	return &d.Node
+}
