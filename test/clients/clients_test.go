@@ -73,7 +73,8 @@ func TestGoEtcd(t *testing.T) {
 // not order, TestWatch and TestWatchAll count goroutines.
 func TestGoEtcdOwnSuite(t *testing.T) {
 	suite := goEtcdSuite(t)
-	ns := startInNamespace(t)
-	run(t, filepath.Dir(suite), "nsenter", "--target", ns, "--net", suite,
-		"-test.v", "-test.timeout=50s", "-test.skip=^(TestSync|TestSetCurlChan|TestWatch|TestWatchAll)$")
+	inside := namespace(t)
+	startAt4001(t, inside)
+	run(t, filepath.Dir(suite), append(inside, suite, "-test.v", "-test.timeout=50s",
+		"-test.skip=^(TestSync|TestSetCurlChan|TestWatch|TestWatchAll)$")...)
 }

@@ -18,13 +18,13 @@ const programTimeout = 55 * time.Second
 // buildDir holds what is built once and shared by the tests; TestMain owns it.
 var buildDir string
 
-// run runs a program to its end in dir ("" = this package's directory) and
+// run runs a command to its end in dir ("" = this package's directory) and
 // fails the test with all that it printed unless it exits 0 in time.
-func run(t *testing.T, dir, name string, args ...string) {
+func run(t *testing.T, dir string, command ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), programTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = dir
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
@@ -32,7 +32,7 @@ func run(t *testing.T, dir, name string, args ...string) {
 		err = ctx.Err()
 	}
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", filepath.Base(name), err, out)
+		t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, out)
 	}
 	t.Logf("%s", bytes.TrimSpace(out))
 }

@@ -2,25 +2,15 @@ package clients
 
 import (
 	"bufio"
-	"io"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
-	"strings"
-	"sync"
 	"testing"
-	"time"
+
+	"pando/test/server"
 )
-
-// startTimeout is how long a server may take until it serves.
-const startTimeout = 15 * time.Second
-
-// serving is the log line by which a server says that clients may come. etcd
-// 3.4 words it a little differently, and stands in for Pando where the
-// programs themselves are put to the test.
-var serving = regexp.MustCompile(`serving (?:insecure )?client requests on (?:http://)?(127\.0\.0\.1:\d+)`)
 
 // endpoint returns the client URL of a fresh server that ends with the test,
 // or of the one that PANDO_TEST_ENDPOINT names.
@@ -29,90 +19,51 @@ func endpoint(t *testing.T) string {
 	if url := os.Getenv("PANDO_TEST_ENDPOINT"); url != "" {
 		return url
 	}
-	addr, _ := start(t, nil, "http://127.0.0.1:0")
-	return "http://" + addr
+	// Several clients go on with the URL that the server advertises.
+	return server.Start(t, server.Options{Client: server.FreeAddr(t)}).Endpoint
 }
 
-// startInNamespace starts a server on port 4001 of a network namespace of its
-// own, which has a loopback interface and nothing else, and returns the
-// process id that names the namespace.
-func startInNamespace(t *testing.T) string {
+// namespace makes a network namespace with a loopback interface and nothing
+// else, which ends with the test, and returns the words that run a command in
+// it. A process that waits for the end of its input holds the namespace.
+func namespace(t *testing.T) []string {
 	t.Helper()
-	enter := []string{"unshare", "--net", "sh", "-c", `ip link set lo up && exec "$@"`, "sh"}
-	_, pid := start(t, enter, "http://127.0.0.1:4001")
-	return strconv.Itoa(pid)
-}
-
-// start runs the server under test, behind the words of prefix, with one
-// client URL, and returns its address and process id once it serves. The
-// server is killed when the test ends; a failed test prints its log.
-func start(t *testing.T, prefix []string, clientURL string) (addr string, pid int) {
-	t.Helper()
-	bin, err := binary()
+	holder := exec.Command("unshare", "--net", "sh", "-c", "ip link set lo up && echo ready && exec cat")
+	holder.Stderr = os.Stderr
+	stdin, err := holder.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append(prefix, bin,
-		"--data-dir", filepath.Join(t.TempDir(), "data"),
-		"--listen-client-urls", clientURL, "--advertise-client-urls", clientURL,
-		"--listen-peer-urls", "http://127.0.0.1:0")
-	cmd := exec.Command(args[0], args[1:]...)
-	r, w, err := os.Pipe()
+	stdout, err := holder.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd.Stdout, cmd.Stderr = w, w
-	err = cmd.Start()
-	_ = w.Close() // the server holds its own copy, so reading ends with it
-	if err != nil {
-		t.Fatal(err)
+	if err := holder.Start(); err != nil {
+		t.Fatalf("a network namespace (needs root): %v", err)
 	}
-	found := make(chan string, 1)
-	var log strings.Builder
-	var reading sync.WaitGroup
-	reading.Go(func() { readLog(r, &log, found) })
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		reading.Wait()
-		if t.Failed() {
-			t.Logf("the server's log:\n%s", log.String())
-		}
+		_ = stdin.Close()
+		_ = holder.Wait()
 	})
-	select {
-	case addr, ok := <-found:
-		if ok {
-			return addr, cmd.Process.Pid
-		}
-		t.Fatal("the server ended before it served")
-	case <-time.After(startTimeout):
-		t.Fatalf("the server did not serve within %v", startTimeout)
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
+		t.Fatalf("a network namespace (needs root): got %q, %v", line, err)
 	}
-	return "", 0
+	return []string{"nsenter", "--target", strconv.Itoa(holder.Process.Pid), "--net"}
 }
 
-// readLog copies a server's log until it ends. It sends the address that the
-// server reports once, and closes found at the end.
-func readLog(r io.ReadCloser, log *strings.Builder, found chan<- string) {
-	defer close(found)
-	defer r.Close()
-	told := false
-	for lines := bufio.NewScanner(r); lines.Scan(); {
-		log.WriteString(lines.Text() + "\n")
-		if m := serving.FindStringSubmatch(lines.Text()); m != nil && !told {
-			told = true
-			found <- m[1]
-		}
+// startAt4001 starts a server on port 4001 of the namespace that the words of
+// inside enter, and waits until it serves there.
+func startAt4001(t *testing.T, inside []string) {
+	t.Helper()
+	// The server is started by a script that enters the namespace first.
+	script := filepath.Join(t.TempDir(), "server")
+	text := fmt.Sprintf("#!/bin/sh\nexec %s %s %s %s '%s' \"$@\"\n",
+		inside[0], inside[1], inside[2], inside[3], server.Build(t))
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
 	}
+	server.Launch(t, server.Options{Binary: script, Client: "127.0.0.1:4001"})
+	run(t, "", append(inside, "curl", "--silent", "--show-error", "--fail",
+		"--retry", "20", "--retry-connrefused", "--retry-max-time", "20",
+		"http://127.0.0.1:4001/v2/keys/?quorum=true")...)
 }
-
-// binary returns the path of the server under test: PANDO_TEST_BINARY, or
-// Pando built from this tree, once.
-var binary = sync.OnceValues(func() (string, error) {
-	if path := os.Getenv("PANDO_TEST_BINARY"); path != "" {
-		return path, nil
-	}
-	path := filepath.Join(buildDir, "pando")
-	_, err := goTool("", "build", "-o", path, "pando")
-	return path, err
-})
