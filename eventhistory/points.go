@@ -106,7 +106,7 @@ func (p *point) each(visit func(*point)) {
 }
 
 // removedBelow returns the watched paths strictly below dir that existed, in order. Existed is asked for watched paths
-// and the directories above them only, never below one that did not exist; nil stands for "all of them".
+// and the directories above them only, never below one that did not exist.
 func (p *point) removedBelow(dir string, existed func(path string) bool) []string {
 	var found []string
 	if p = p.find(dir); p != nil {
@@ -119,7 +119,7 @@ func (p *point) removedBelow(dir string, existed func(path string) bool) []strin
 func (p *point) collect(path string, existed func(string) bool, found *[]string) {
 	p.children(func(c *point) {
 		path := path + "/" + c.name
-		if existed != nil && !existed(path) {
+		if !existed(path) {
 			return
 		}
 		if c.watchers > 0 {

@@ -1,30 +1,40 @@
 package eventhistory
 
-// Restore replaces the window by the events of a snapshot, oldest first, at etcd index currentIndex. Events that do not
-// lead up to currentIndex without a gap are left out: the window then starts later, and a watcher is refused rather
-// than told half.
+// Restore replaces the window by the events of a snapshot, oldest first, at etcd index currentIndex, and calls show as
+// Publish does. Events that do not lead up to currentIndex without a gap are left out: the window then starts later,
+// and a watcher is refused rather than told half.
 //
 // Parked watchers and streams go on where the new window reaches back to what they have seen, and get what they missed
-// with the next Notify, which the caller calls when the new tree is visible. The others end with ErrCleared.
-// Which nodes a directory had that was removed in between is not known: everybody below it is told.
-func (h *Hub) Restore(events []*Event, currentIndex uint64) {
+// with the next Notify. The others end with ErrCleared. Which nodes a directory had that was removed in between is not
+// known: everybody below it is told.
+func (h *Hub) Restore(events []*Event, currentIndex uint64, show func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.deliverPending()
-	seen := h.window.last
+	old := h.window
 	events = consecutive(events, currentIndex)
-	h.window = newWindow(len(h.window.slots), currentIndex-uint64(len(events)))
+	h.window = newWindow(len(old.slots), currentIndex-uint64(len(events)))
 	for _, e := range events {
-		s := slot{event: e}
-		if e.removesDirectory() {
-			s.removed = h.root.removedBelow(e.Node.Key, nil)
-		}
-		h.window.append(s)
-		if e.Index() > seen && !e.Refresh {
-			h.pending = append(h.pending, s)
-		}
+		h.restore(e, &old)
 	}
-	h.cutOff(seen)
+	h.cutOff(old.last)
+	if show != nil {
+		show()
+	}
+}
+
+// restore appends an event. For one that this member has seen the old window knows who was below a removed directory.
+func (h *Hub) restore(e *Event, old *window) {
+	switch {
+	case e.Index() > old.last && e.removesDirectory():
+		h.append(Change{Event: e, Removed: func(string) bool { return true }})
+	case e.Index() > old.last:
+		h.append(Change{Event: e})
+	case e.Index() >= old.oldest:
+		h.window.append(*old.at(e.Index()))
+	default:
+		h.window.append(slot{event: e})
+	}
 }
 
 // cutOff ends the parked watchers that saw the events up to seen and cannot be told all those that came after.
