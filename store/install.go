@@ -3,6 +3,7 @@ package store
 import (
 	"pando/eventhistory"
 	"pando/tree"
+	"pando/ttl"
 )
 
 // restored is what a snapshot holds, read into a tree of its own.
@@ -16,13 +17,33 @@ type restored struct {
 	stats  Stats
 }
 
-// install replaces the whole state by a restored one and publishes nothing: Publish and Notify, which the caller calls
-// next, show it and tell the watchers. Only the apply goroutine calls it, between batches.
+// install replaces the whole state by a restored one and publishes it, still as of the log index of the View before: the
+// caller calls Publish with the right one and then Notify, which tells the watchers. Only the apply goroutine calls it,
+// between batches.
 func (s *Store) install(r restored) {
 	s.tree = tree.FromRoot(r.root)
 	s.index = r.index
 	s.pending = nil
 	s.stats.restore(r.stats)
-	s.due = dueBelow(r.root)
-	s.hub.Restore(r.events, r.index)
+	s.due = ttl.New()
+	trackBelow(s.due, r.root, "")
+	old := s.View()
+	v := s.newView(old.RaftIndex, old.RaftTerm)
+	s.hub.Restore(r.events, r.index, func() { s.view.Store(v) })
+}
+
+// trackBelow puts every node with a TTL below dir, whose path is given without a trailing slash, into due.
+func trackBelow(due *ttl.Index, dir *tree.Node, path string) {
+	for n := range dir.Children() {
+		switch {
+		case n.Dir():
+			below := path + "/" + n.Name()
+			if n.Expiration() != 0 {
+				due.Set(below, n.Expiration())
+			}
+			trackBelow(due, n, below)
+		case n.Expiration() != 0:
+			due.Set(path+"/"+n.Name(), n.Expiration())
+		}
+	}
 }

@@ -52,13 +52,13 @@ func New(o Options) *Store {
 	return s
 }
 
-// Publish makes everything that was applied visible: first in the history, then as the View, which says that it covers
-// the log up to raftIndex. The apply goroutine calls it at the end of each batch, before any proposer is answered.
+// Publish makes everything that was applied visible, the history and the View at the same moment; the View says that it
+// covers the log up to raftIndex. The apply goroutine calls it at the end of each batch, before any proposer is answered.
 func (s *Store) Publish(raftIndex, raftTerm uint64) {
-	s.hub.Publish(s.pending)
+	v := s.newView(raftIndex, raftTerm)
+	s.hub.Publish(s.pending, func() { s.view.Store(v) })
 	clear(s.pending)
 	s.pending = s.pending[:0]
-	s.view.Store(s.newView(raftIndex, raftTerm))
 }
 
 // Notify tells the watchers of what was published since the last call. The apply goroutine calls it after the proposers

@@ -26,52 +26,64 @@ func (t *Tree) Root() *Node {
 func (t *Tree) Lookup(path string) (last *Node, reached int) { return t.root.Lookup(path) }
 
 // PutFile makes the file at path, or replaces whatever is there. Directories that are missing on the way are made,
-// permanent and with a.Created for both indexes. It reports false, and changes nothing that can be seen, when path is the root or
-// leads through a file.
+// permanent and with a.Created for both indexes. It reports false, and changes nothing that can be seen, when path is
+// the root or leads through a file.
 func (t *Tree) PutFile(path, value string, a Attr) bool {
-	return t.put(path, a, func(name string) *Node { return NewFile(name, value, a) })
+	parent, name := t.place(path, a.Created)
+	if parent == nil {
+		return false
+	}
+	parent.dir.children.Set(name, NewFile(name, value, a))
+	return true
 }
 
 // PutDir makes an empty directory at path, or replaces whatever is there; otherwise it is like PutFile.
 func (t *Tree) PutDir(path string, a Attr) bool {
-	return t.put(path, a, func(name string) *Node { return newDir(name, a, t.generation) })
-}
-
-func (t *Tree) put(path string, a Attr, node func(name string) *Node) bool {
-	parent, name := t.parent(path, a.Created, true)
+	parent, name := t.place(path, a.Created)
 	if parent == nil {
 		return false
 	}
-	if old := parent.Child(name); old != nil {
-		name = old.name // shares the memory
-	} else {
-		name = strings.Clone(name) // would keep the whole path alive
-	}
-	parent.dir.children.Set(name, node(name))
+	parent.dir.children.Set(name, newDir(name, a, t.generation))
 	return true
 }
 
-// SetExpiration changes when the directory at path is due, and nothing else. It reports false if there is no directory
+// SetExpiration changes when the directory at path is due, and nothing else. It reports false if there is no directory,
 // or if it is the root.
 func (t *Tree) SetExpiration(path string, expiration int64) bool {
-	if n, reached := t.Lookup(path); reached < len(path) || !n.Dir() || path == "/" {
+	parent, name := t.parent(path, 0, false)
+	if parent == nil {
 		return false
 	}
-	parent, name := t.parent(path, 0, false)
-	child := t.own(parent, parent.Child(name))
-	child.expiration = expiration
+	child := parent.Child(name)
+	if child == nil || !child.Dir() {
+		return false
+	}
+	t.own(parent, child).expiration = expiration
 	return true
 }
 
 // Remove takes the node at path out of the tree, with everything below it, and returns it; nil if there is none, or if it
 // is the root. What it returns does not change any more.
 func (t *Tree) Remove(path string) *Node {
-	if _, reached := t.Lookup(path); reached < len(path) || path == "/" {
+	parent, name := t.parent(path, 0, false)
+	if parent == nil {
 		return nil
 	}
-	parent, name := t.parent(path, 0, false)
 	removed, _ := parent.dir.children.Delete(name)
 	return removed
+}
+
+// place returns the directory that a node is to be put into, and the node's name in memory that may be kept: a part of
+// the path would keep all of the path alive.
+func (t *Tree) place(path string, index uint64) (parent *Node, name string) {
+	parent, name = t.parent(path, index, true)
+	if parent == nil {
+		return nil, ""
+	}
+	if old := parent.Child(name); old != nil {
+		return parent, old.name
+	}
+	return parent, strings.Clone(name)
 }
 
 // parent returns the directory that holds the last element of path, and that element. All directories on the way are this
