@@ -1,0 +1,156 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"pando/store"
+)
+
+const formType = "application/x-www-form-urlencoded"
+
+// The causes of error 210 for a body that is too long and of error 300 when bodyBudget is used up.
+const (
+	causeTooLarge = "http: POST too large"
+	causeTooMany  = "etcdserver: too many requests"
+)
+
+// chunkSize is how much of a body or an answer is in memory for its own sake.
+const chunkSize = 32 << 10
+
+var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
+
+// form is the body of a request as far as it counts. It has to be released when the request has been answered.
+type form struct {
+	text     string
+	reserved int64
+	budget   *budget
+}
+
+func (f *form) release() {
+	if f.reserved > 0 {
+		f.budget.give(f.reserved)
+		f.reserved = 0
+	}
+}
+
+// readForm reads the body of a PUT or POST if it is a form; any other is not touched (keys-api spec, section 4.1). Memory
+// follows what has arrived, not what was announced. A client that is too slow loses its connection.
+func (h *handler) readForm(w http.ResponseWriter, r *http.Request) (form, error) {
+	f := form{budget: &h.bodies}
+	if r.Method != http.MethodPut && r.Method != http.MethodPost {
+		return f, nil
+	}
+	isForm, err := hasForm(r)
+	if err != nil || !isForm {
+		return f, err
+	}
+	chunk := chunks.Get().(*[chunkSize]byte)
+	defer chunks.Put(chunk)
+	b := bodyReader{body: r.Body, pace: http.NewResponseController(w), chunk: chunk[:]}
+	defer b.end()
+	if r.ContentLength > maxBody {
+		if len(r.Header["Expect"]) == 0 { // who asks first need not send it
+			b.discard()
+		}
+		return f, store.NewError(store.CodeInvalidForm, causeTooLarge, 0)
+	}
+	return f, b.read(&f)
+}
+
+// hasForm looks at the content type. A malformed one is an error even if it begins well.
+func hasForm(r *http.Request) (bool, error) {
+	contentType := r.Header["Content-Type"]
+	if len(contentType) == 0 || contentType[0] == "" {
+		return false, nil
+	}
+	if contentType[0] == formType {
+		return true, nil
+	}
+	mediaType, _, err := mime.ParseMediaType(contentType[0])
+	if err != nil {
+		return false, store.NewError(store.CodeInvalidForm, err.Error(), 0)
+	}
+	return mediaType == formType, nil
+}
+
+// bodyReader reads a body chunk by chunk, each within paceTimeout.
+type bodyReader struct {
+	body  io.Reader
+	pace  *http.ResponseController
+	chunk []byte
+}
+
+// next fills the chunk. The last bytes come with io.EOF.
+func (b *bodyReader) next() (chunk []byte, err error) {
+	// What cannot keep deadlines is no connection.
+	_ = b.pace.SetReadDeadline(time.Now().Add(paceTimeout))
+	n := 0
+	for n < len(b.chunk) && err == nil {
+		var m int
+		m, err = b.body.Read(b.chunk[n:])
+		n += m
+	}
+	return b.chunk[:n], err
+}
+
+// end lets the connection wait again for as long as it likes: what follows may be a watch.
+func (b *bodyReader) end() { _ = b.pace.SetReadDeadline(time.Time{}) }
+
+func (b *bodyReader) read(f *form) error {
+	chunk, err := b.next()
+	if err == io.EOF {
+		f.text = string(chunk)
+		return nil
+	}
+	var text strings.Builder
+	for {
+		if int64(text.Len()+len(chunk)) > maxBody {
+			return store.NewError(store.CodeInvalidForm, causeTooLarge, 0)
+		}
+		if text.Len()+len(chunk) > text.Cap() {
+			grow := int64(text.Cap() + len(chunk)) // as Grow does
+			if !f.budget.take(grow) {
+				return &Failure{Status: http.StatusServiceUnavailable, Cause: causeTooMany}
+			}
+			f.reserved += grow
+			text.Grow(len(chunk))
+		}
+		text.Write(chunk)
+		if err == io.EOF {
+			f.text = text.String()
+			return nil
+		}
+		if err != nil {
+			return bodyError(err)
+		}
+		chunk, err = b.next()
+	}
+}
+
+// discard takes what a client sends of a body that is refused, so that it gets to read the answer: about as much as the
+// longest body that would not have been.
+func (b *bodyReader) discard() {
+	for taken := 0; taken <= maxBody; {
+		chunk, err := b.next()
+		if err != nil {
+			return
+		}
+		taken += len(chunk)
+	}
+}
+
+// bodyError is what a body is answered with that broke off. A client that sent nothing for too long is cut: it would take
+// an answer for that of its next request.
+func bodyError(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		panic(http.ErrAbortHandler)
+	}
+	return store.NewError(store.CodeInvalidForm, err.Error(), 0)
+}

@@ -1,0 +1,56 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"go.uber.org/zap"
+
+	"pando/eventhistory"
+	"pando/store"
+)
+
+// fail answers a request on the keys API with an error: the one place where that is done (keys-api spec, section 11). What
+// nobody could use as an answer cuts the connection instead: the server stops, or the client has gone.
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var v2 *store.Error
+	var failure *Failure
+	var cleared *eventhistory.ClearedError
+	switch {
+	case errors.As(err, &v2):
+		h.writeError(w, r, v2, v2.Status())
+	case errors.As(err, &cleared):
+		e := store.NewError(store.CodeIndexCleared, cleared.Error(), cleared.Index)
+		h.writeError(w, r, e, e.Status())
+	case errors.As(err, &failure):
+		h.writeError(w, r, store.NewError(store.CodeRaftInternal, failure.Cause, 0), failure.Status)
+	case isOver(err):
+		panic(http.ErrAbortHandler)
+	default:
+		h.log.Error("request failed", zap.String("method", r.Method), zap.Error(err))
+		e := store.NewError(store.CodeRaftInternal, err.Error(), 0)
+		h.writeError(w, r, e, e.Status())
+	}
+}
+
+func isOver(err error) bool {
+	return errors.Is(err, ErrStopped) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, eventhistory.ErrStopped) || errors.Is(err, eventhistory.ErrCleared)
+}
+
+// writeError sends an error. Its index is the etcd index where the store found the error, else 0; the raft headers are
+// missing in either case.
+func (h *handler) writeError(w http.ResponseWriter, r *http.Request, e *store.Error, status int) {
+	header := w.Header()
+	header["Content-Type"] = typeJSON
+	header["X-Etcd-Cluster-Id"] = h.clusterID
+	header["X-Etcd-Index"] = []string{strconv.FormatUint(e.Index, 10)}
+	enc := newEncoder(w)
+	defer enc.free()
+	enc.head = r.Method == http.MethodHead
+	enc.status = status
+	enc.error(e)
+	enc.end()
+}

@@ -1,0 +1,81 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/eventhistory"
+	"pando/store"
+)
+
+// Server is the member that answers: what the API needs of replication and of the store. Every method may be called from
+// any goroutine. The errors of Do, ReadBarrier and WaitReady are a *Failure, ErrStopped or that of ctx.
+type Server interface {
+	// Do sends a command through the log and returns what applying it gave. The command needs no ID. The request timeout
+	// is kept here.
+	Do(ctx context.Context, c store.Command) (store.Result, error)
+	// ReadBarrier returns when View shows every write that was acknowledged before the call.
+	ReadBarrier(ctx context.Context) error
+	// WaitReady returns when View may be shown at all: not before the log has been replayed.
+	WaitReady(ctx context.Context) error
+	// View is the state as last published.
+	View() *store.View
+	// Watch registers a watcher; the errors are those of eventhistory.
+	Watch(path string, recursive, stream bool, waitIndex uint64) (*eventhistory.Watcher, error)
+	// ClusterID and MemberID never change.
+	ClusterID() uint64
+	MemberID() uint64
+	// Leader is the member that leads, 0 while none is known.
+	Leader() uint64
+	// Healthy says whether writes are being applied.
+	Healthy() bool
+}
+
+// Failure is an answer that the store had no part in, v2 error 300: a timeout, a refusal. The etcd index of the answer is 0
+// (keys-api spec, section 11).
+type Failure struct {
+	// Status is that of the answer: 500 if the outcome is not known, 503 if nothing was proposed.
+	Status int
+	// Cause is shown to the client.
+	Cause string
+}
+
+// Error is the cause.
+func (f *Failure) Error() string { return f.Cause }
+
+// ErrStopped says that the server is going down: the connection is cut without an answer.
+var ErrStopped = errors.New("the server is stopping")
+
+// Options are what the client port can be told.
+type Options struct {
+	// CORS lists the origins that get CORS headers; "*" stands for all. None by default.
+	CORS []string
+	// Logger is told of panics and of errors that no client caused; nil is nobody.
+	Logger *zap.Logger
+	// Now is the clock that a TTL begins at and that remaining TTLs are shown by; nil is time.Now.
+	Now func() time.Time
+}
+
+// New returns the handler of the client port.
+func New(s Server, o Options) http.Handler {
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	h := &handler{
+		server:    s,
+		now:       o.Now,
+		log:       o.Logger,
+		cors:      newCORS(o.CORS),
+		clusterID: []string{hexID(s.ClusterID())},
+		bodies:    budget{limit: bodyBudget},
+	}
+	h.router = h.routes()
+	return h
+}

@@ -1,0 +1,47 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"pando/store"
+)
+
+// watch answers with the next event, or with one after the other: keys-api spec, section 15. The headers go out at once:
+// they tell the client that no event from now on is missed. Nothing but the watcher is kept while it waits.
+func (h *handler) watch(w http.ResponseWriter, r *http.Request, c *store.Command) error {
+	watcher, err := h.server.Watch(c.Path, c.Recursive, c.Stream, c.Since)
+	if err != nil {
+		return err
+	}
+	defer watcher.Close()
+	v := h.server.View()
+	h.setHeaders(w, newPosition(watcher.StartIndex(), v.RaftIndex, v.RaftTerm))
+	w.WriteHeader(http.StatusOK)
+	flush := http.NewResponseController(w).Flush
+	if flush() != nil {
+		return nil // the client has gone
+	}
+	for {
+		e, err := watcher.Next(r.Context())
+		if err != nil {
+			endWatch(r, c.Stream)
+			return nil
+		}
+		_, err = w.Write(e.Encoded(encodeEvent))
+		if err != nil || !c.Stream {
+			return nil
+		}
+		if flush() != nil {
+			return nil
+		}
+	}
+}
+
+// endWatch ends an answer that has no further event. A stream ends after a whole line, and its client asks again. A poll
+// without its event must not look like an answer: it is cut off, as by a server that stops. A client that has closed its side
+// and still listens gets the end, as the reference gives it.
+func endWatch(r *http.Request, stream bool) {
+	if !stream && r.Context().Err() == nil {
+		panic(http.ErrAbortHandler)
+	}
+}
