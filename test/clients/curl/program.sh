@@ -58,9 +58,10 @@ values() {
     done
     line 200 "{\"action\":\"get\",\"node\":$(node /msg ",$hello")}" "$keys/msg"
     line 200 "{\"action\":\"get\",\"node\":$(node /msg ",$hello")}" "$keys/msg?quorum=true"
+    curl --silent --head --output "$scratch/head" "$keys/msg" || fail "HEAD: status $?"
+    [ "$(header Content-Length)" = "$(wc -c <"$scratch/body")" ] || fail "HEAD: $(cat "$scratch/head")"
     line 200 "{\"action\":\"set\",\"node\":$(node /msg ",$less"),\"prevNode\":$(node /msg ",$hello")}" \
         "$keys/msg" -XPUT --data-urlencode 'value=a<b'
-    answers 200 '' --head "$keys/msg"
     line 200 "{\"action\":\"delete\",\"node\":$(node /msg ''),\"prevNode\":$(node /msg ",$less")}" "$keys/msg" -XDELETE
     line 404 "$(error 100 'Key not found' $dir/msg)" "$keys/msg"
     [ -z "$(header X-Raft-Index)" ] || fail "an error has X-Raft-Index"
