@@ -31,8 +31,8 @@ type Exchange struct {
 	Began time.Time
 
 	conn   net.Conn
-	resume chan struct{} // closed by Resume
-	once   sync.Once     // for resume
+	resume chan struct{}  // closed by Resume
+	once   sync.Once      // for resume
 	wg     sync.WaitGroup // the writer and the reader
 
 	mu      sync.Mutex

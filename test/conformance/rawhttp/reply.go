@@ -27,7 +27,7 @@ type Reply struct {
 	Closes         bool      // the connection ends with this answer
 }
 
-// Header is one header line; Name in lower case.
+// Header is one header line. In a Reply, Name is in lower case.
 type Header struct{ Name, Value string }
 
 // Get returns the value of a header, the values of repeated ones joined by ", ". The name is in lower case.

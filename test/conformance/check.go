@@ -1,0 +1,212 @@
+package conformance
+
+import (
+	"bytes"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pando/test/conformance/ordered"
+	"pando/test/conformance/rawhttp"
+)
+
+// checker compares one answer of a run; it knows what the step asked.
+type checker struct {
+	comparer
+	a *answer
+}
+
+// check holds an answer against its golden and says what is wrong.
+func (m *meaning) check(c *Case, a *answer, golden ordered.Object) []string {
+	k := checker{comparer{meaning: m, at: a.at, anyOrder: !a.req.sorted()}, a}
+	many, several := golden.Get("responses")
+	switch {
+	case a.tally != nil:
+		k.value("fanout", golden, a.tally.golden())
+	case several:
+		list, _ := many.([]any)
+		if len(list) != len(a.replies) {
+			k.say("responses", "want %d got %d", len(list), len(a.replies))
+		}
+		for i := range min(len(list), len(a.replies)) {
+			one, _ := list[i].(ordered.Object)
+			k.reply(c, one, a.replies[i])
+		}
+	default:
+		k.reply(c, golden, a.replies[len(a.replies)-1])
+	}
+	k.elapsed()
+	return k.differs
+}
+
+// sorted says that the nodes of the answer have an order.
+func (st *Step) sorted() bool {
+	_, query, _ := strings.Cut(st.Path, "?")
+	values, _ := url.ParseQuery(query)
+	on, _ := strconv.ParseBool(values.Get("sorted"))
+	return on
+}
+
+func (k *checker) elapsed() {
+	limit := k.a.st.ElapsedMS
+	if len(limit) != 2 {
+		return
+	}
+	least, most := ms(limit[0], 0), ms(limit[1], 0)
+	if e := k.a.elapsed; e == nil || *e < least || *e > most {
+		k.say("elapsed", "want %v to %v got %v", least, most, e)
+	}
+}
+
+// reply compares one reply. Whatever the golden does not name must not be there.
+func (k *checker) reply(c *Case, golden ordered.Object, r *reply) {
+	if r.Status == 0 {
+		k.value("error", field(golden, "error"), noAnswer(r.Reply))
+		return
+	}
+	k.value("status", field(golden, "status"), number(r.Status))
+	k.value("interim", field(golden, "interim"), optional(len(r.Interim) > 0, numbers(r.Interim)))
+	k.value("open", field(golden, "open"), optional(!r.Complete, true))
+	k.value("error", field(golden, "error"), nil)
+	var early any
+	if k.a.early != nil {
+		early = *k.a.early
+	}
+	k.value("early", field(golden, "early"), early)
+	k.headers(golden.Sub("headers"), r)
+	k.body(c, golden, r)
+}
+
+// field is nil for one that is missing, which no golden writes.
+func field(golden ordered.Object, name string) any {
+	v, _ := golden.Get(name)
+	return v
+}
+
+func optional(is bool, v any) any {
+	if !is {
+		return nil
+	}
+	return v
+}
+
+func numbers(list []int) []any {
+	var out []any
+	for _, n := range list {
+		out = append(out, number(n))
+	}
+	return out
+}
+
+// noAnswer says how a request came to have no answer, in the goldens' words.
+func noAnswer(r rawhttp.Reply) string {
+	switch {
+	case r.Cut():
+		return "no response"
+	case r.Err != nil:
+		return r.Err.Error()
+	}
+	return "timeout"
+}
+
+func (k *checker) body(c *Case, golden ordered.Object, r *reply) {
+	if r.bad != nil {
+		k.say("body", "%v: %s", r.bad, brief(string(r.Body)))
+	}
+	if k.a.st.Slow {
+		k.value("slow", field(golden, "slow"), slow(k.a.st, r))
+		return
+	}
+	if k.a.st.Summary {
+		k.value("summary", field(golden, "summary"), summary(r))
+		return
+	}
+	for _, kd := range []kind{isJSON, isEvents, isText} {
+		if _, named := golden.Get(string(kd)); named != (r.kind == kd) {
+			k.say("body", "%s: in the golden %v, in the answer %v: %s", kd, named, r.kind == kd, brief(string(r.Body)))
+			return
+		}
+	}
+	one := bytes.HasSuffix(r.Body, []byte("\n"))
+	switch r.kind {
+	case isJSON:
+		k.document(golden, r)
+		k.value("newline", field(golden, "newline"), one && !bytes.HasSuffix(r.Body, []byte("\n\n")))
+	case isEvents:
+		want, _ := field(golden, "events").([]any)
+		k.list("events", want, r.docs)
+		k.value("rest", field(golden, "rest"), optional(len(r.rest) > 0, string(r.rest)))
+		k.value("newline", field(golden, "newline"), one && !bytes.Contains(r.Body, []byte("\n\n")))
+	case isText:
+		want, _ := field(golden, "text").(string)
+		k.value("text", k.text(want), string(r.Body))
+	}
+	if c.Exact && (r.kind == isJSON || r.kind == isEvents) {
+		k.exact(golden, r)
+	}
+}
+
+// document compares a JSON body. At its top, the field index is that of an error.
+func (k *checker) document(golden ordered.Object, r *reply) {
+	want, got := field(golden, "json"), r.docs[0]
+	wo, wok := want.(ordered.Object)
+	gotten, gok := got.(ordered.Object)
+	if i := slices.IndexFunc(wo, func(f ordered.Field) bool { return f.Name == "index" }); wok && gok && i >= 0 {
+		if v, ok := gotten.Get("index"); ok {
+			k.errorIndex(wo[i].Value, v, r)
+			wo = slices.Clone(wo)
+			wo[i].Value = v
+		}
+		want = wo
+	}
+	k.value("json", want, got)
+}
+
+func (k *checker) errorIndex(want, got any, r *reply) {
+	token, isToken := want.(string)
+	if !isToken {
+		k.value("json.index", want, got)
+		return
+	}
+	if token != "cur" {
+		k.index("json.index", token, got)
+		return
+	}
+	header, _ := etcdIndex(r.Reply)
+	if n, ok := uintOf(got); !ok || n != header || n < k.a.floor || n == 0 {
+		k.say("json.index", "got %s, want the header's index (%d), and not below %d", brief(got), header, k.a.floor)
+	}
+}
+
+// exact compares the bytes of a body.
+func (k *checker) exact(golden ordered.Object, r *reply) {
+	want, _ := field(golden, "raw").(string)
+	current, _ := r.Get("x-etcd-index")
+	pattern, err := k.raw(want, current)
+	if err != nil {
+		k.say("raw", "%v", err)
+	} else if !pattern.Match(r.Body) {
+		k.say("raw", "want %s got %s", brief(want), brief(string(r.Body)))
+	}
+}
+
+// summary says of a stream what does not depend on the order in which writers came.
+func summary(r *reply) ordered.Object {
+	seen, ascending, last := map[uint64]bool{}, true, uint64(0)
+	for _, d := range r.docs {
+		o, _ := d.(ordered.Object)
+		n, _ := index(o.Sub("node"), "modifiedIndex")
+		ascending = ascending && n >= last
+		last, seen[n] = n, true
+	}
+	return ordered.Object{{Name: "events", Value: number(len(r.docs))}, {Name: "ascending", Value: ascending},
+		{Name: "distinct", Value: number(len(seen))}}
+}
+
+// slow says what a reader got that let the server wait: some events, all, the last one.
+func slow(st *Step, r *reply) ordered.Object {
+	last, _ := r.lastDocument().Sub("node").Get("value")
+	return ordered.Object{{Name: "got_some", Value: len(r.docs) > 20}, {Name: "got_all", Value: len(r.docs) >= st.Events},
+		{Name: "got_last", Value: last == "small"}}
+}
