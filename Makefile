@@ -1,0 +1,80 @@
+# `make` builds bin/pando. `make test` is all that has to pass before a change goes in: 20 minutes at most. `make help` lists the rest.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+
+# What --version says; a release is a tag.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X pando/config.Version=$(VERSION)
+
+# How long each fuzz target and each benchmark runs.
+FUZZTIME  ?= 20s
+BENCHTIME ?= 1s
+# `make test` says -short here. Alone, test-kill and the like run in their long form.
+SHORT ?=
+
+# Tests of whole processes: the race detector sees nothing of those, and would double the time.
+PROCESS  := pando/test/(kill|fault|takeover|clients|conformance)(/|$$)
+GO_FILES  = $(shell find . -name '*.go' -not -path '*/node_modules/*')
+
+.PHONY: build
+build: ## bin/pando, a static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/pando .
+
+.PHONY: test
+test: ## everything, in its short form; installs what it needs
+	@test/install/with.sh "what needs etcd, its clients or a C compiler" echo "all tools are there"
+	$(MAKE) lint
+	$(MAKE) test-race conformance test-kill test-fault test-takeover test-clients SHORT=-short
+
+.PHONY: lint
+lint: ## go vet and gofmt
+	go vet ./...
+	@unformatted=$$(gofmt -l $(GO_FILES)); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+
+.PHONY: test-race
+test-race: ## every package under the race detector; 5 minutes at most
+	@race=-race; command -v $${CC:-gcc} >/dev/null || { race=; echo "left out: the race detector (no C compiler)"; }; \
+	CGO_ENABLED=$${race:+1} go test $$race $(SHORT) -timeout 5m $$(go list ./... | grep -v -E '^$(PROCESS)')
+
+.PHONY: test-kill test-fault test-takeover
+test-kill: ## servers that are killed at any moment
+test-fault: ## disks that fail, fill up and lie
+test-takeover: ## data directories of real etcds, there and back
+test-kill test-fault test-takeover: test-%:
+	go test -count=1 $(SHORT) -timeout 15m ./test/$*/...
+
+.PHONY: test-clients
+test-clients: ## programs with real client libraries
+	@test/install/with.sh "tests with real clients" env PANDO_TEST_CLIENTS=1 go test -count=1 -timeout 10m ./test/clients/...
+
+.PHONY: conformance conformance-etcd34
+conformance: ## the recorded cases against Pando
+	go test -count=1 $(SHORT) -timeout 10m ./test/conformance/...
+conformance-etcd34: ## the same cases against Debian's etcd 3.4: they have to hold there too
+	@test/install/with.sh "the cases against etcd 3.4" env PANDO_TEST_CONFORMANCE=etcd34 go test -count=1 -timeout 10m ./test/conformance/...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME
+	@for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## the benchmarks of every package
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $$(go list ./... | grep -v -E '^$(PROCESS)')
+
+.PHONY: image
+image: ## the Docker image
+	docker build --build-arg VERSION=$(VERSION) --tag pando:$(VERSION) .
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin
+
+.PHONY: help
+help: ## this list
+	@grep -h -E '^[a-z0-9 -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | sort | expand -t 20
