@@ -10,8 +10,8 @@ LDFLAGS := -s -w -X pando/config.Version=$(VERSION)
 # How long each fuzz target and each benchmark runs.
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
-# `make test` says -short here. Alone, test-kill and the like run in their long form.
-SHORT ?=
+# How often test-kill kills; `make test-kill PANDO_KILLS=500` is a long run.
+export PANDO_KILLS ?= 8
 
 # Tests of whole processes: the race detector sees nothing of those, and would double the time.
 PROCESS  := pando/test/(kill|fault|takeover|clients|conformance)(/|$$)
@@ -22,10 +22,10 @@ build: ## bin/pando, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/pando .
 
 .PHONY: test
-test: ## everything, in its short form; installs what it needs
+test: ## everything; installs what it needs
 	@test/install/with.sh "what needs etcd, its clients or a C compiler" echo "all tools are there"
 	$(MAKE) lint
-	$(MAKE) test-race conformance test-kill test-fault test-takeover test-clients SHORT=-short
+	$(MAKE) --keep-going test-race conformance test-kill test-fault test-takeover test-clients
 
 .PHONY: lint
 lint: ## go vet and gofmt
@@ -35,14 +35,14 @@ lint: ## go vet and gofmt
 .PHONY: test-race
 test-race: ## every package under the race detector; 5 minutes at most
 	@race=-race; command -v $${CC:-gcc} >/dev/null || { race=; echo "left out: the race detector (no C compiler)"; }; \
-	CGO_ENABLED=$${race:+1} go test $$race $(SHORT) -timeout 5m $$(go list ./... | grep -v -E '^$(PROCESS)')
+	CGO_ENABLED=$${race:+1} go test $$race -timeout 5m $$(go list ./... | grep -v -E '^$(PROCESS)')
 
 .PHONY: test-kill test-fault test-takeover
 test-kill: ## servers that are killed at any moment
 test-fault: ## disks that fail, fill up and lie
 test-takeover: ## data directories of real etcds, there and back
 test-kill test-fault test-takeover: test-%:
-	go test -count=1 $(SHORT) -timeout 15m ./test/$*/...
+	go test -count=1 -timeout 15m ./test/$*/...
 
 .PHONY: test-clients
 test-clients: ## programs with real client libraries
@@ -50,7 +50,7 @@ test-clients: ## programs with real client libraries
 
 .PHONY: conformance conformance-etcd34
 conformance: ## the recorded cases against Pando
-	go test -count=1 $(SHORT) -timeout 10m ./test/conformance/...
+	go test -count=1 -timeout 10m ./test/conformance/...
 conformance-etcd34: ## the same cases against Debian's etcd 3.4: they have to hold there too
 	@test/install/with.sh "the cases against etcd 3.4" env PANDO_TEST_CONFORMANCE=etcd34 go test -count=1 -timeout 10m ./test/conformance/...
 
