@@ -2,6 +2,9 @@ package wal
 
 import (
 	"errors"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -13,12 +16,14 @@ var (
 	// ErrLocked means that another process uses the directory.
 	ErrLocked = fsys.ErrLocked
 	// ErrDamaged means that something which may have been acknowledged cannot be read. The message says what, where
-	// and what to do. Nothing was changed.
+	// and what to do. Nothing was changed on disk.
 	ErrDamaged = errors.New("the log is damaged")
 	// ErrNoWAL means that the directory holds no log.
 	ErrNoWAL = errors.New("no log")
-	// ErrNoSpace means that the next segment cannot be prepared; nothing was written and the log is as good as before.
+	// ErrNoSpace means that the next segment cannot be prepared. Nothing was written and the log is as good as before.
 	ErrNoSpace = errors.New("the next log segment cannot be prepared")
+	// ErrClosed means that the log was closed.
+	ErrClosed = errors.New("the log is closed")
 )
 
 // Entry is one entry of the raft log.
@@ -28,10 +33,10 @@ type Entry struct {
 	Data        []byte
 }
 
-// HardState is what raft must not forget. Commit is stored lazily.
+// HardState is what raft must not forget. Commit is stored lazily: it may be behind.
 type HardState struct{ Term, Vote, Commit uint64 }
 
-// Position is the place of a snapshot in the log.
+// Position is the place of a snapshot in the log: index and term of the last entry that it covers.
 type Position struct{ Index, Term uint64 }
 
 // Metadata says whose log it is. It never changes.
@@ -39,48 +44,108 @@ type Metadata struct{ NodeID, ClusterID uint64 }
 
 // Options of Create and Open.
 type Options struct {
-	SegmentSize int64       // bytes; 0 means 8 MiB, which is also the most
+	SegmentSize int64       // bytes, from 4 KiB to 8 MiB; 0 means 8 MiB
 	Logger      *zap.Logger // nil for none
 }
 
-// Replay is what Open read.
-type Replay struct {
-	Metadata Metadata
-	State    HardState
-	Entries  []Entry // those behind the position, without gaps
-	Repaired *Repair // nil if nothing was cut
-}
-
-// Repair says what was cut off.
-type Repair struct {
-	File   string
-	Offset int64
-	Bytes  int64
-}
-
-// Batch is what one Append writes.
+// Batch is what one Append writes, as a whole or not at all. All fields may be empty.
 type Batch struct {
 	State    *HardState
-	Entries  []Entry
-	Snapshot *Position
-	Sync     bool
+	Entries  []Entry   // each index is at most one above the last entry; a lower one replaces that entry and all behind it
+	Snapshot *Position // of a snapshot that is complete on disk but for its name
+	Sync     bool      // durable when Append returns; a batch of more than State always is
 }
 
-// WAL is an open log.
-type WAL struct{}
+// WAL is an open log. One goroutine at a time may call its methods; Size and PrepareErr are for any goroutine.
+type WAL struct {
+	fs       fsys.FS
+	dir      string
+	size     int64  // of an ordinary segment
+	metadata []byte // as in the first segment; later ones must have the same bytes
+	prep     *preparer
+	log      *zap.Logger
 
-func Exists(f fsys.FS, dir string) bool { return false }
+	segments []*segment // held open and locked, oldest first; the last one is written to
+	off      int64      // where the next batch goes in the last segment; the filler begins there
+	crc      uint32     // running value in front of off
+	enc      encoder
 
-func Create(f fsys.FS, dir string, md Metadata, o Options) (*WAL, error) {
-	return nil, errors.ErrUnsupported
+	state     HardState // last one written, for the header of the next segment
+	lastIndex uint64    // of the last entry, or of a snapshot beyond it
+
+	// A batch of only a state that need not be durable is written at off but does not move it: the next batch
+	// takes its place and its state. So there is never more than one batch that is not durable.
+	lazy       bool
+	lazyLength int
+	lazyCRC    uint32 // running value behind it
+
+	dead     error        // why nothing may be written any more
+	appended atomic.Int64 // bytes of batches since Open
 }
-func Positions(f fsys.FS, dir string) ([]Position, error) { return nil, errors.ErrUnsupported }
-func Open(f fsys.FS, dir string, from Position, o Options) (*WAL, *Replay, error) {
-	return nil, nil, errors.ErrUnsupported
+
+// Size returns how many bytes of records were appended since the log was opened. Any goroutine may call it.
+func (w *WAL) Size() int64 { return w.appended.Load() }
+
+// PrepareErr says why the next segment cannot be prepared, or nil. It is tried again each second, and writing goes on
+// in the current segment meanwhile. Any goroutine may call it.
+func (w *WAL) PrepareErr() error { return w.prep.failure() }
+
+// Close makes everything durable, ends the background goroutine and gives up the locks. A second call does nothing.
+func (w *WAL) Close() error {
+	if errors.Is(w.dead, ErrClosed) {
+		return nil
+	}
+	var err error
+	if w.dead == nil {
+		err = w.settle()
+	}
+	w.dead = ErrClosed
+	return errors.Join(err, w.abandon())
 }
-func (w *WAL) Append(b Batch) error                                       { return errors.ErrUnsupported }
-func (w *WAL) Size() int64                                                { return 0 }
-func (w *WAL) Release(index uint64) error                                 { return nil }
-func (w *WAL) Purge(index uint64, keep int) (removed []string, err error) { return nil, nil }
-func (w *WAL) PrepareErr() error                                          { return nil }
-func (w *WAL) Close() error                                               { return nil }
+
+// abandon ends the goroutine and closes the files.
+func (w *WAL) abandon() error {
+	w.prep.stop()
+	return closeAll(w.segments)
+}
+
+// die makes err the answer to everything from now on: after a failed write or fsync nobody knows what is on disk.
+func (w *WAL) die(err error) error {
+	w.dead = fmt.Errorf("the log cannot be written any more: %w", err)
+	return w.dead
+}
+
+func (w *WAL) current() *segment { return w.segments[len(w.segments)-1] }
+
+// Release gives up the locks of segments that hold nothing behind index.
+func (w *WAL) Release(index uint64) error {
+	n := max(0, startFor(w.segments, index))
+	err := closeAll(w.segments[:n])
+	w.segments = append([]*segment(nil), w.segments[n:]...)
+	return err
+}
+
+// Purge removes segments that hold nothing behind index, but leaves the keep newest files; 0 removes none. It returns
+// the names of those that it removed. Oldest first, so that a crash leaves no gap.
+func (w *WAL) Purge(index uint64, keep int) (removed []string, err error) {
+	if keep <= 0 {
+		return nil, nil
+	}
+	all, err := list(w.fs, w.dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Release(index); err != nil {
+		return nil, err
+	}
+	for _, s := range all[:max(0, min(startFor(all, index), len(all)-keep))] {
+		if err := w.fs.Remove(filepath.Join(w.dir, s.name)); err != nil {
+			return removed, err
+		}
+		removed = append(removed, s.name)
+	}
+	if len(removed) == 0 {
+		return nil, nil
+	}
+	return removed, w.fs.SyncDir(w.dir)
+}

@@ -1,0 +1,215 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"go.uber.org/zap"
+
+	"pando/fsys"
+)
+
+// Exists reports whether dir holds a log. What it cannot look into it reports as none.
+func Exists(f fsys.FS, dir string) bool {
+	all, err := list(f, dir)
+	return err == nil && len(all) > 0
+}
+
+// Create makes a log in dir, which may exist but must not hold one. After a crash there is a whole log or none.
+func Create(f fsys.FS, dir string, md Metadata, o Options) (*WAL, error) {
+	if Exists(f, dir) {
+		return nil, fmt.Errorf("%s holds a log already", dir)
+	}
+	if err := f.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := f.SyncDir(filepath.Dir(dir)); err != nil {
+		return nil, err
+	}
+	w := newWAL(f, dir, o)
+	w.metadata = appendNumbers(nil, md.NodeID, md.ClusterID)
+	return w, w.start(true)
+}
+
+func newWAL(f fsys.FS, dir string, o Options) *WAL {
+	w := &WAL{fs: f, dir: dir, size: defaultSegment, log: o.Logger}
+	if o.SegmentSize > 0 {
+		w.size = min(max(o.SegmentSize, minSegment), defaultSegment)
+	}
+	if w.log == nil {
+		w.log = zap.NewNop()
+	}
+	return w
+}
+
+// start begins to prepare the next segment and, if asked to, goes on in it. On error everything is closed.
+func (w *WAL) start(cut bool) error {
+	if err := removeScratch(w.fs, w.dir); err != nil {
+		return errors.Join(err, closeAll(w.segments))
+	}
+	w.prep = newPreparer(w.fs, w.dir, w.size)
+	if !cut {
+		return nil
+	}
+	if err := w.cut(0); err != nil {
+		return errors.Join(err, w.abandon())
+	}
+	return nil
+}
+
+// Positions returns the snapshots that the log in dir has a record of and can be opened from, oldest first. It changes
+// nothing and takes no lock. What cannot be read it leaves out: Open says what is wrong.
+func Positions(f fsys.FS, dir string) ([]Position, error) {
+	all, err := list(f, dir)
+	if err != nil {
+		return nil, err
+	}
+	var ps []Position
+	for _, s := range all {
+		if err := s.open(f, dir, os.O_RDONLY, false); err != nil {
+			return nil, err
+		}
+		ps, err = positions(ps, s, all[0].index)
+		if err = errors.Join(err, closeAll([]*segment{s})); err != nil {
+			return nil, err
+		}
+	}
+	return ps, nil
+}
+
+func positions(ps []Position, s *segment, first uint64) ([]Position, error) {
+	for sc := newScanner(s, 0, false); ; {
+		rec, err := sc.next()
+		if bad := (*badRecord)(nil); errors.Is(err, io.EOF) || errors.As(err, &bad) {
+			return ps, nil
+		}
+		if err != nil {
+			return ps, err
+		}
+		if rec.typ != typeSnapshot {
+			continue
+		}
+		if v, ok := numbers(rec.data); ok && v[0] >= first {
+			ps = append(ps, Position{Index: v[0], Term: v[1]})
+		}
+	}
+}
+
+// Open locks the log in dir, reads what is behind a snapshot that Positions named, or everything for the zero Position,
+// and makes it ready for Append. A torn end is cut. Errors are ErrNoWAL, ErrLocked, ErrDamaged, ErrNoSpace, or those of
+// the file system; with all but the last two the directory is as it was.
+func Open(f fsys.FS, dir string, from Position, o Options) (*WAL, *Replay, error) {
+	all, err := list(f, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(all) == 0 {
+		return nil, nil, fmt.Errorf("%w in %s", ErrNoWAL, dir)
+	}
+	first := startFor(all, from.Index)
+	if first < 0 {
+		return nil, nil, fmt.Errorf("%w: the log in %s begins at index %d, so it needs a snapshot at that index or later, and there is none. %s",
+			ErrDamaged, dir, all[0].index, whatToDo)
+	}
+	w := newWAL(f, dir, o)
+	w.segments = all[first:]
+	r, err := w.load(from)
+	if err != nil {
+		return nil, nil, errors.Join(err, closeAll(w.segments))
+	}
+	return w, r, nil
+}
+
+// load reads the segments, repairs the end and starts. On error only files need to be closed.
+func (w *WAL) load(from Position) (*Replay, error) {
+	if err := chain(w.dir, w.segments); err != nil {
+		return nil, err
+	}
+	for _, s := range w.segments {
+		if err := s.open(w.fs, w.dir, os.O_RDWR, true); err != nil {
+			return nil, err
+		}
+	}
+	r := &replayer{from: from}
+	end, bad, err := w.read(r)
+	if err != nil {
+		return nil, err
+	}
+	if !r.found {
+		return nil, fmt.Errorf("%w: the log in %s has no record of the snapshot at index %d, term %d. %s",
+			ErrDamaged, w.dir, from.Index, from.Term, whatToDo)
+	}
+	w.metadata, w.state, w.lastIndex = r.raw, r.State, max(r.last, from.Index)
+	w.off, w.crc = end.off, end.crc
+	clean, err := w.clean(r, end, bad)
+	if err != nil {
+		return nil, err
+	}
+	return &r.Replay, w.start(!clean)
+}
+
+// read hands all records to r. It returns the scanner of the last segment and, if that one does not end well, why.
+func (w *WAL) read(r *replayer) (end *scanner, bad *badRecord, err error) {
+	crc := uint32(0)
+	for i, s := range w.segments {
+		end = newScanner(s, crc, true)
+		err := r.segment(end)
+		crc = end.crc
+		if err == nil {
+			continue
+		}
+		if !errors.As(err, &bad) {
+			return nil, nil, err
+		}
+		if !bad.torn || i < len(w.segments)-1 {
+			return nil, nil, damaged(s, bad)
+		}
+	}
+	return end, bad, nil
+}
+
+// clean cuts what is torn, and whatever else is behind the last record. It reports whether the log ends like one of
+// ours, so that it can be written on in place.
+func (w *WAL) clean(r *replayer, end *scanner, bad *badRecord) (bool, error) {
+	s := w.current()
+	behind := end.off
+	if bad == nil && end.filled {
+		behind += maxFiller
+	}
+	last, err := end.dataEnd(min(behind, s.size))
+	if err != nil {
+		return false, err
+	}
+	if last > behind || bad != nil {
+		if err := w.wholeBehind(end); err != nil {
+			return false, err
+		}
+		r.Repaired = &Repair{File: s.file.Name(), Offset: end.off, Bytes: max(last, behind) - end.off, Why: "a batch lacks its beginning"}
+		if bad != nil {
+			r.Repaired.Why = bad.why
+		}
+	} else if end.filled && !splits(end.off) {
+		return true, nil
+	}
+	if err := s.file.Truncate(end.off); err != nil {
+		return false, err
+	}
+	return false, s.file.Datasync()
+}
+
+// wholeBehind refuses to cut if there is a whole batch behind the end: it was written when what is in front of it was durable.
+func (w *WAL) wholeBehind(end *scanner) error {
+	s := w.current()
+	b := make([]byte, s.size-end.off)
+	if err := readFull(s.file, b, end.off); err != nil {
+		return err
+	}
+	at := findBatch(b[min(1, len(b)):], s.seq, end.off+1)
+	if at < 0 {
+		return nil
+	}
+	return damaged(s, &badRecord{off: end.off, why: fmt.Sprintf("it is not as it was written, but what was written later, at byte %d, is", at)})
+}
