@@ -1,0 +1,160 @@
+package store
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"strings"
+
+	"pando/tree"
+)
+
+// Restore replaces the whole state by the one that r holds: store JSON as etcd 2.3, 3.4 and 3.5 write it, or an Image. It
+// is read as a stream, to its end. On an error, which names the byte and what is wrong there, the store is as it was.
+// Only the apply goroutine calls it, between batches; Publish and Notify, which it calls next, show the new state.
+func (s *Store) Restore(r io.Reader) error {
+	state, err := decodeImage(r)
+	if err != nil {
+		return fmt.Errorf("store snapshot: %w", err)
+	}
+	s.install(state)
+	return nil
+}
+
+func decodeImage(r io.Reader) (restored, error) {
+	d := newDecoder(r)
+	var state restored
+	version := uint64(0)
+	for d.open('{'); d.field(); {
+		switch string(d.token) {
+		case "Root":
+			state.root = d.node("")
+		case "WatcherHub":
+			d.history(&state)
+		case "CurrentIndex":
+			state.index = d.uint()
+		case "Stats":
+			d.stats(&state.stats)
+		case "CurrentVersion":
+			version = d.uint()
+		default:
+			d.skip()
+		}
+	}
+	d.end()
+	d.checkImage(&state, version)
+	return state, d.err
+}
+
+// checkImage refuses a document that is JSON but no state that a server can serve.
+func (d *decoder) checkImage(state *restored, version uint64) {
+	switch {
+	case d.err != nil:
+	case version != storeVersion:
+		d.fail("CurrentVersion is %d, want %d", version, storeVersion)
+	case state.root == nil || !state.root.Dir():
+		d.fail("Root is no directory")
+	default:
+		for _, path := range []string{clusterPrefix, keysPrefix} {
+			if n := state.root.Child(path[1:]); n == nil || !n.Dir() {
+				d.fail("there is no directory %s", path)
+			}
+		}
+	}
+}
+
+// node reads a node with everything below it. Its own Path is passed over: name and place say the same.
+func (d *decoder) node(name string) *tree.Node {
+	var attr tree.Attr
+	var value, exact string
+	var draft tree.Draft
+	dir := false
+	for d.open('{'); d.field(); {
+		switch string(d.token) {
+		case "CreatedIndex":
+			attr.Created = d.uint()
+		case "ModifiedIndex":
+			attr.Modified = d.uint()
+		case "ExpireTime":
+			attr.Expiration = d.time()
+		case "Value":
+			value = d.string()
+		case "Children":
+			if d.null() {
+				break
+			}
+			if dir {
+				d.fail("two lists of children")
+			}
+			dir, draft = true, tree.NewDraft()
+			d.children(draft)
+		case "PandoName":
+			name = d.exact()
+			d.checkName(name)
+		case "PandoValue":
+			exact = d.exact()
+		default:
+			d.skip()
+		}
+	}
+	if dir {
+		return draft.Finish(name, attr)
+	}
+	if exact != "" {
+		value = exact
+	}
+	return tree.NewFile(name, value, attr)
+}
+
+func (d *decoder) children(parent tree.Draft) {
+	for d.open('{'); d.field(); {
+		name := string(d.token)
+		d.checkName(name)
+		if child := d.node(name); d.err == nil {
+			parent.Add(child)
+		}
+	}
+}
+
+// checkName refuses names that no path leads to.
+func (d *decoder) checkName(name string) {
+	if name == "" || strings.Contains(name, "/") {
+		d.fail("%.40q is no name of a node", name)
+	}
+}
+
+// exact reads bytes that are not UTF-8: see Image.
+func (d *decoder) exact() string {
+	d.text()
+	decoded := make([]byte, base64.StdEncoding.DecodedLen(len(d.token)))
+	n, err := base64.StdEncoding.Decode(decoded, d.token)
+	if err != nil {
+		d.fail("%v", err)
+	}
+	return string(decoded[:n])
+}
+
+func (d *decoder) stats(s *Stats) {
+	counters := s.byName()
+	for d.open('{'); d.field(); {
+		if c := counters[string(d.token)]; c != nil {
+			*c = d.uint()
+		} else {
+			d.skip()
+		}
+	}
+}
+
+// byName gives the counters under their names in etcd's JSON.
+func (s *Stats) byName() map[string]*uint64 {
+	return map[string]*uint64{
+		"getsSuccess": &s.GetSuccess, "getsFail": &s.GetFail,
+		"setsSuccess": &s.SetSuccess, "setsFail": &s.SetFail,
+		"deleteSuccess": &s.DeleteSuccess, "deleteFail": &s.DeleteFail,
+		"updateSuccess": &s.UpdateSuccess, "updateFail": &s.UpdateFail,
+		"createSuccess": &s.CreateSuccess, "createFail": &s.CreateFail,
+		"compareAndSwapSuccess": &s.CompareAndSwapSuccess, "compareAndSwapFail": &s.CompareAndSwapFail,
+		"compareAndDeleteSuccess": &s.CompareAndDeleteSuccess, "compareAndDeleteFail": &s.CompareAndDeleteFail,
+		"expireCount": &s.ExpireCount,
+	}
+}
