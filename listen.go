@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/net/netutil"
 
 	"pando/config"
 )
@@ -46,13 +46,53 @@ func listen(addrs []config.Listen, log *zap.Logger) (ls listeners, err error) {
 // Beyond it clients wait in the system's queue: file descriptors stay free for
 // the log and the snapshots.
 func (ls listeners) limit(n int) {
-	if n <= 0 {
-		return
-	}
-	share := max(n/len(ls), 1)
+	slots := make(chan struct{}, n)
 	for i, l := range ls {
-		ls[i] = netutil.LimitListener(l, share)
+		ls[i] = &limited{Listener: l, slots: slots, closed: make(chan struct{})}
 	}
+}
+
+// limited shares its slots with the other listeners of the port kind, which is
+// why it is not x/net's LimitListener.
+type limited struct {
+	net.Listener
+	slots  chan struct{}
+	closed chan struct{}
+	once   sync.Once
+}
+
+// Accept waits for a slot and for a connection.
+func (l *limited) Accept() (net.Conn, error) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	return &limitedConn{Conn: c, slots: l.slots}, nil
+}
+
+// Close ends a waiting Accept as well.
+func (l *limited) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+type limitedConn struct {
+	net.Conn
+	slots chan struct{}
+	once  sync.Once
+}
+
+// Close gives the slot back, once.
+func (c *limitedConn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(func() { <-c.slots })
+	return err
 }
 
 func (ls listeners) close() {

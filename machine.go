@@ -64,7 +64,9 @@ func (m *machine) takeSkipped() map[string]int {
 
 // ApplyConfChange writes a membership change into the tree, if it is valid there.
 func (m *machine) ApplyConfChange(cc *raftpb.ConfChange) bool {
-	return m.store.ApplyMember(memberChange(cc))
+	return m.store.ApplyMember(store.MemberChange{
+		Kind: store.MemberChangeKind(cc.GetType()), ID: cc.GetNodeId(), Context: cc.GetContext(),
+	})
 }
 
 // Publish makes a batch visible.

@@ -30,7 +30,8 @@ type server struct {
 	node    *raft.Node
 	ids     *raft.IDs
 
-	ports []*http.Server
+	clients listeners // bound sockets of the client port
+	ports   []*http.Server
 
 	life   context.Context // ends when the server begins to stop
 	cancel context.CancelFunc
@@ -45,6 +46,10 @@ type server struct {
 // start binds the ports, opens the data directory and begins to serve. Keys wait
 // until the log has been replayed; version, health and members answer at once.
 func start(cfg *config.Config, log *zap.Logger) (*server, error) {
+	connections, err := config.CheckFDLimit()
+	if err != nil {
+		return nil, err
+	}
 	clients, err := listen(cfg.ListenClient, log)
 	if err != nil {
 		return nil, err
@@ -55,7 +60,7 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 		return nil, err
 	}
 	s := &server{
-		cfg: cfg, log: log,
+		cfg: cfg, log: log, clients: clients,
 		store: store.New(store.Options{HistorySize: cfg.EventHistory, Now: time.Now}),
 		open:  make(chan struct{}),
 		fatal: make(chan struct{}),
@@ -68,7 +73,7 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 		return nil, err
 	}
 	s.ids = raft.NewIDs(s.MemberID(), time.Now())
-	clients.limit(maxClients())
+	clients.limit(connections)
 	s.serve(clients, httpapi.New(s, httpapi.Options{CORS: cfg.CORS, Logger: log}), "client")
 	s.serve(peers, httpapi.NewPeer(s), "peer")
 	s.wg.Add(1)
