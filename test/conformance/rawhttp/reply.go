@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -130,7 +131,8 @@ func readBody(in *reader, head bool, update func(func(*Reply))) error {
 	default:
 		closes = true
 		err := readExactly(in, 1<<62, update)
-		if errors.Is(err, io.ErrUnexpectedEOF) {
+		// A server that closes before it has read the whole request resets the connection behind its answer.
+		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
 			return nil
 		}
 		return err
