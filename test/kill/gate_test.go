@@ -5,11 +5,12 @@ import (
 	"sync"
 )
 
-// gate tells the clients whether the server is meant to run. It starts open.
+// gate tells the clients whether the server is meant to run, and the test whether they have noticed. It starts open.
 type gate struct {
-	mu         sync.Mutex
-	generation int           // counts closings
-	opened     chan struct{} // closed while the gate is open
+	mu       sync.Mutex
+	closings int
+	opened   chan struct{} // closed while the gate is open
+	inside   sync.WaitGroup
 }
 
 func newGate() *gate {
@@ -18,37 +19,59 @@ func newGate() *gate {
 	return g
 }
 
-// close is called before a kill.
+// enter waits until the gate is open and goes through it; false if ctx ended first. A client that is through calls
+// leave after one request.
+func (g *gate) enter(ctx context.Context) bool {
+	for {
+		opened, in := g.tryEnter(ctx)
+		if in {
+			return true
+		}
+		select {
+		case <-opened:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+func (g *gate) tryEnter(ctx context.Context) (opened chan struct{}, in bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-g.opened:
+		in = ctx.Err() == nil
+	default:
+	}
+	if in {
+		g.inside.Add(1)
+	}
+	return g.opened, in
+}
+
+func (g *gate) leave() { g.inside.Done() }
+
+// close lets nobody in any more; call it before a kill.
 func (g *gate) close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.generation++
+	g.closings++
 	g.opened = make(chan struct{})
 }
 
-// open is called once the server has been restarted and looked at.
+// empty waits, after close, until everybody has left: what the clients know does not change until the gate opens.
+func (g *gate) empty() { g.inside.Wait() }
+
+// open lets the clients in again.
 func (g *gate) open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	close(g.opened)
 }
 
-// closings is how often the gate has been closed: a request during which the number stays the same must succeed.
-func (g *gate) closings() int {
+// closed is how often the gate has been closed: a request during which that stays the same must succeed.
+func (g *gate) closed() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.generation
-}
-
-// pass waits until the gate is open; false if ctx ended first.
-func (g *gate) pass(ctx context.Context) bool {
-	g.mu.Lock()
-	opened := g.opened
-	g.mu.Unlock()
-	select {
-	case <-opened:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
+	return g.closings
 }

@@ -58,6 +58,8 @@ func TestKill(t *testing.T) {
 		<-time.After(time.Duration(random.Int64N(int64(lastMoments))))
 		r.gate.close()
 		s.Kill()
+		r.gate.empty()
+		r.client.Close()
 		if random.IntN(4) == 0 { // once more while it starts
 			young := server.Launch(t, options)
 			<-time.After(time.Duration(random.Int64N(int64(40 * time.Millisecond))))
@@ -72,6 +74,7 @@ func TestKill(t *testing.T) {
 	if err := s.Stop(); err != nil {
 		t.Error(err)
 	}
+	r.client.Close()
 	server.Start(t, options)
 	r.check()
 	t.Logf("%d writes were acknowledged, the last index is %d", r.acked.Load(), r.highest.Load())

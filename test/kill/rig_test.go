@@ -39,8 +39,9 @@ func newRig(t *testing.T, endpoint string) *rig {
 	for _, w := range r.writers {
 		go func() {
 			defer r.wg.Done()
-			for r.gate.pass(r.life) {
+			for r.gate.enter(r.life) {
 				w.write()
+				r.gate.leave()
 			}
 		}()
 	}
@@ -73,12 +74,12 @@ func (r *rig) awaitWrites(n int) {
 
 // ask sends a request. It returns nil if the server was killed meanwhile; any other failure is the test's.
 func (r *rig) ask(method, target string, form ...string) *keys.Answer {
-	closings := r.gate.closings()
+	closed := r.gate.closed()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	a, err := r.client.Do(ctx, method, target, keys.Form(form...))
 	if err != nil {
-		if closings == r.gate.closings() && r.gate.pass(ctx) {
+		if closed == r.gate.closed() {
 			r.t.Errorf("%s %s failed while the server ran: %v", method, target, err)
 		}
 		return nil
@@ -119,15 +120,14 @@ func (r *rig) raise(index uint64) {
 // read is a client that reads all the time: the index that it is told never goes back.
 func (r *rig) read() {
 	defer r.wg.Done()
-	for r.gate.pass(r.life) {
+	for r.gate.enter(r.life) {
 		known := r.highest.Load()
-		a := r.ask(http.MethodGet, keys.Path("/"))
-		if a == nil {
-			continue
+		if a := r.ask(http.MethodGet, keys.Path("/")); a != nil {
+			if a.Index < known {
+				r.t.Errorf("X-Etcd-Index %d was answered after %d was known", a.Index, known)
+			}
+			r.raise(a.Index)
 		}
-		if a.Index < known {
-			r.t.Errorf("X-Etcd-Index %d was answered after %d was known", a.Index, known)
-		}
-		r.raise(a.Index)
+		r.gate.leave()
 	}
 }

@@ -2,18 +2,18 @@ package kill
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
-	"sync"
 
 	"pando/test/fault/keys"
 )
 
 // writer is a client with keys of its own, of which it knows what the last acknowledged and the last attempted value was.
 type writer interface {
-	// write sends one request. One goroutine calls it.
+	// write sends one request. One goroutine calls it, inside the gate.
 	write()
-	// check compares what the server has with what the writer knows. Another goroutine may call it meanwhile.
+	// check compares what the server has with what the writer knows, while the gate is closed and nobody is inside.
 	check()
 }
 
@@ -35,7 +35,7 @@ type count int
 func (c count) String() string { return strconv.Itoa(int(c)) }
 
 // between fails the test unless what the server has is at least what was acknowledged and at most what was attempted.
-func (r *rig) between(key string, acked count, a *keys.Answer, attempted func() count) {
+func (r *rig) between(key string, acked count, a *keys.Answer, attempted count) {
 	got := count(0)
 	if a.OK() {
 		n, err := strconv.Atoi(a.Node.Value)
@@ -46,8 +46,8 @@ func (r *rig) between(key string, acked count, a *keys.Answer, attempted func() 
 	} else if a.Status != http.StatusNotFound {
 		r.t.Errorf("%s: %s", key, a)
 	}
-	if got < acked || got > attempted() {
-		r.t.Errorf("%s is %v: %v was acknowledged and %v attempted", key, got, acked, attempted())
+	if got < acked || got > attempted {
+		r.t.Errorf("%s is %v: %v was acknowledged and %v attempted", key, got, acked, attempted)
 	}
 }
 
@@ -56,15 +56,12 @@ type setter struct {
 	r   *rig
 	key string
 
-	mu               sync.Mutex
 	attempted, acked count
 }
 
 func (w *setter) write() {
-	w.mu.Lock()
 	w.attempted++
 	value := w.attempted
-	w.mu.Unlock()
 	a := w.r.ask(http.MethodPut, keys.Path(w.key), "value", value.String())
 	if a == nil {
 		return
@@ -73,18 +70,13 @@ func (w *setter) write() {
 		w.r.t.Errorf("PUT %s=%v: %s", w.key, value, a)
 		return
 	}
-	w.mu.Lock()
 	w.acked = value
-	w.mu.Unlock()
 	w.r.acknowledge(a)
 }
 
 func (w *setter) check() {
-	w.mu.Lock()
-	acked := w.acked
-	w.mu.Unlock()
 	if a := w.r.ask(http.MethodGet, keys.Path(w.key)); a != nil {
-		w.r.between(w.key, acked, a, func() count { w.mu.Lock(); defer w.mu.Unlock(); return w.attempted })
+		w.r.between(w.key, w.acked, a, w.attempted)
 	}
 }
 
@@ -93,9 +85,8 @@ type chain struct {
 	r   *rig
 	key string
 
-	mu               sync.Mutex
 	attempted, acked count
-	unsure           bool // the writer's own
+	unsure           bool // the last write was not answered
 }
 
 func (w *chain) write() {
@@ -103,10 +94,8 @@ func (w *chain) write() {
 		w.find()
 		return
 	}
-	w.mu.Lock()
 	previous := w.acked
 	w.attempted = previous + 1
-	w.mu.Unlock()
 	condition := []string{"prevValue", previous.String()}
 	if previous == 0 {
 		condition = []string{"prevExist", "false"}
@@ -120,7 +109,7 @@ func (w *chain) write() {
 		w.r.t.Errorf("PUT %s=%v after %v: %s", w.key, previous+1, previous, a)
 		return
 	}
-	w.settle(previous + 1)
+	w.acked = previous + 1
 	w.r.acknowledge(a)
 }
 
@@ -130,28 +119,16 @@ func (w *chain) find() {
 	if a == nil {
 		return
 	}
-	w.mu.Lock()
-	acked, attempted := w.acked, w.attempted
-	w.mu.Unlock()
-	w.r.between(w.key, acked, a, func() count { return attempted })
-	if a.OK() && a.Node.Value == attempted.String() {
-		w.settle(attempted)
+	w.r.between(w.key, w.acked, a, w.attempted)
+	if a.OK() && a.Node.Value == w.attempted.String() {
+		w.acked = w.attempted
 	}
 	w.unsure = false
 }
 
-func (w *chain) settle(c count) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.acked = c
-}
-
 func (w *chain) check() {
-	w.mu.Lock()
-	acked := w.acked
-	w.mu.Unlock()
 	if a := w.r.ask(http.MethodGet, keys.Path(w.key)); a != nil {
-		w.r.between(w.key, acked, a, func() count { w.mu.Lock(); defer w.mu.Unlock(); return w.attempted })
+		w.r.between(w.key, w.acked, a, w.attempted)
 	}
 }
 
@@ -160,16 +137,13 @@ type poster struct {
 	r   *rig
 	key string // of the directory
 
-	mu        sync.Mutex
 	attempted count
 	acked     map[string]string // key → value
 }
 
 func (w *poster) write() {
-	w.mu.Lock()
 	w.attempted++
 	value := w.attempted.String()
-	w.mu.Unlock()
 	a := w.r.ask(http.MethodPost, keys.Path(w.key), "value", value)
 	if a == nil {
 		return
@@ -178,19 +152,12 @@ func (w *poster) write() {
 		w.r.t.Errorf("POST %s=%s: %s", w.key, value, a)
 		return
 	}
-	w.mu.Lock()
 	w.acked[a.Node.Key] = value
-	w.mu.Unlock()
 	w.r.acknowledge(a)
 }
 
 func (w *poster) check() {
-	missing := map[string]string{}
-	w.mu.Lock()
-	for k, v := range w.acked {
-		missing[k] = v
-	}
-	w.mu.Unlock()
+	missing := maps.Clone(w.acked)
 	a := w.r.ask(http.MethodGet, keys.Path(w.key, "sorted", "true"))
 	if a == nil || a.Status == http.StatusNotFound && len(missing) == 0 {
 		return
@@ -211,8 +178,6 @@ func (w *poster) check() {
 		last = value
 		delete(missing, n.Key)
 	})
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if count(last) > w.attempted {
 		w.r.t.Errorf("%s has %d, which nobody has written", w.key, last)
 	}
