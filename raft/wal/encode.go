@@ -119,20 +119,21 @@ func (e *encoder) filler(n int64) {
 	e.buf = append(e.buf, byte(content)|0x80, byte(content>>7)|0x80, byte(content>>14)|0x80, byte(content>>21)&0x7f)
 }
 
-// parseFiller reports whether a record of the given length that begins with b is a filler, and the crc in it. A filler
-// may be larger than what one wants to have in memory, so b need only be its first maxFiller bytes.
-func parseFiller(b []byte, length int64) (crc uint32, ok bool) {
+// parseFiller reports whether a record of the given length that begins with b is a filler, the crc in it, and how long
+// it is without its content. A filler may be larger than what one wants to have in memory, so b need only be its first
+// maxFiller bytes.
+func parseFiller(b []byte, length int64) (crc uint32, head int64, ok bool) {
 	if len(b) < 3 || b[0] != tagType || b[1] != typeCRC || b[2] != tagCRC {
-		return 0, false
+		return 0, 0, false
 	}
 	v, n := protowire.ConsumeVarint(b[3:])
 	if n < 0 || 3+n >= len(b) || b[3+n] != tagFiller {
-		return 0, false
+		return 0, 0, false
 	}
 	at := 3 + n + 1
 	content, n := protowire.ConsumeVarint(b[at:])
-	if n < 0 || content != uint64(length)-uint64(at+n) {
-		return 0, false
+	if n < 0 || content > maxSegment || int64(content) != length-int64(at+n) {
+		return 0, 0, false
 	}
-	return uint32(v), true
+	return uint32(v), int64(at + n), true
 }

@@ -31,7 +31,10 @@ func Create(f fsys.FS, dir string, md Metadata, o Options) (*WAL, error) {
 	}
 	w := newWAL(f, dir, o)
 	w.metadata = appendNumbers(nil, md.NodeID, md.ClusterID)
-	return w, w.start(true)
+	if err := w.start(true); err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 func newWAL(f fsys.FS, dir string, o Options) *WAL {
@@ -175,11 +178,8 @@ func (w *WAL) read(r *replayer) (end *scanner, bad *badRecord, err error) {
 // ours, so that it can be written on in place.
 func (w *WAL) clean(r *replayer, end *scanner, bad *badRecord) (bool, error) {
 	s := w.current()
-	behind := end.off
-	if bad == nil && end.filled {
-		behind += maxFiller
-	}
-	last, err := end.dataEnd(min(behind, s.size))
+	behind := end.off + end.filler
+	last, err := end.dataEnd(behind)
 	if err != nil {
 		return false, err
 	}
@@ -191,7 +191,7 @@ func (w *WAL) clean(r *replayer, end *scanner, bad *badRecord) (bool, error) {
 		if bad != nil {
 			r.Repaired.Why = bad.why
 		}
-	} else if end.filled && !splits(end.off) {
+	} else if end.filler > 0 && !splits(end.off) {
 		return true, nil
 	}
 	if err := s.file.Truncate(end.off); err != nil {

@@ -88,7 +88,7 @@ var errQuit = errors.New("the log is being closed")
 
 // make creates the file. What it could not finish it removes, so that a full disk gets the room back.
 func (p *preparer) make(name string) (fsys.File, error) {
-	f, err := p.fs.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := p.fs.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}

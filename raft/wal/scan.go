@@ -17,7 +17,7 @@ type scanner struct {
 	crc uint32 // running value in front of off
 
 	batchEnd int64 // records before it belong to a batch that was found whole
-	filled   bool  // the last record is a filler to the end of the file; off is where it begins
+	filler   int64 // if the last record is a filler to the end of the file, which begins at off: its size without content
 }
 
 // badRecord is why a segment cannot be read on. Below off everything is good.
@@ -46,11 +46,12 @@ func (s *scanner) next() (record, error) {
 		if err != nil {
 			return record{}, err
 		}
-		if crc, ok := parseFiller(head, length); ok {
+		if crc, n, ok := parseFiller(head, length); ok {
 			if err := s.link(record{typ: typeCRC, crc: crc}); err != nil {
 				return record{}, err
 			}
-			if s.filled = end == s.seg.size; s.filled {
+			if end == s.seg.size {
+				s.filler = frameSize + n
 				return record{}, io.EOF
 			}
 			s.off = end
@@ -110,12 +111,12 @@ func (s *scanner) frame() (length, end int64, err error) {
 	if left < frameSize+2 {
 		return 0, 0, s.bad(true, "the file ends inside a record")
 	}
+	length, padding, ok := parseFrame(head)
 	if s.off >= s.batchEnd && head[frameSize] == tagMark {
 		if err := s.openBatch(left); err != nil {
 			return 0, 0, err
 		}
 	}
-	length, padding, ok := parseFrame(head)
 	end = s.off + frameSize + length + padding
 	if limit := s.batchEnd; s.off < limit && (!ok || end > limit) {
 		return 0, 0, s.bad(false, "a record is longer than its batch")
@@ -184,7 +185,7 @@ func (s *scanner) beyond(length int64) error {
 	} else {
 		torn = len(b) < 32 && b[0] == tagType
 	}
-	if _, filler := parseFiller(b, length); filler {
+	if _, _, filler := parseFiller(b, length); filler {
 		torn = true
 	}
 	return s.bad(torn, "the file ends inside a record of %d bytes", length)

@@ -3,7 +3,7 @@ package wal
 import (
 	"errors"
 	"fmt"
-	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -77,7 +77,7 @@ func chain(dir string, all []*segment) error {
 	return nil
 }
 
-// openFile opens a segment of a listing; with lock it is ready to be written.
+// open opens a segment of a listing; with lock it is ready to be written.
 func (s *segment) open(f fsys.FS, dir string, flag int, lock bool) error {
 	file, err := f.OpenFile(filepath.Join(dir, s.name), flag, 0o600)
 	if err != nil {
@@ -109,7 +109,7 @@ func closeAll(all []*segment) error {
 	return errors.Join(errs...)
 }
 
-// removeScratch removes segments that were prepared and never used, also etcd 3.x's.
+// removeScratch removes segments that were prepared and never used, also etcd 3.x's; but not under another process.
 func removeScratch(f fsys.FS, dir string) error {
 	names, err := f.ReadDir(dir)
 	if err != nil {
@@ -119,7 +119,15 @@ func removeScratch(f fsys.FS, dir string) error {
 		if e.IsDir() || !strings.HasSuffix(e.Name(), scratchSuffix) {
 			continue
 		}
-		if err := f.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		name := filepath.Join(dir, e.Name())
+		file, err := f.OpenFile(name, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		if err = file.Lock(); err == nil {
+			err = f.Remove(name)
+		}
+		if err = errors.Join(err, file.Close()); err != nil {
 			return err
 		}
 	}
