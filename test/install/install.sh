@@ -1,27 +1,18 @@
 #!/bin/bash
-# Installs what the tests need and is not there yet: a C compiler for the race detector, etcd and etcdctl 3.4, python-etcd,
-# node and npm, curl. Then it lets the client tests fetch their own parts. Idempotent, and quick when nothing is missing.
-# etcd is never started: it would take the ports that a Pando on this machine wants.
+# Installs what the tests need and is not there yet: a C compiler for the race detector, etcd 3.4 to compare with, and
+# what test/clients/install.sh brings. Idempotent, and quick when nothing is missing. etcd is never started: it would take
+# the ports that a Pando on this machine wants.
 #
-# Exit codes: 0 all is there, 3 something is missing and this machine cannot install it (not root, or no apt), 1 it failed.
+# Exit codes: 0 all is there; 2 something is missing and this machine cannot install it (not root, or no apt); else it failed.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 has() { command -v "$1" >/dev/null; }
-package() { dpkg-query --show --showformat='${Status}\n' "$1" 2>/dev/null | grep -q '^install ok installed$'; }
 
-# missing prints the Debian packages to install. What may also have come from elsewhere is looked for as a program: Debian's
-# npm, for one, cannot be installed beside the nodejs of NodeSource, which has an npm of its own.
+# missing prints the Debian packages to install.
 missing() {
 	has gcc || echo gcc libc6-dev
-	has curl || echo curl
-	has nsenter || echo util-linux
-	has ip || echo iproute2
 	has etcd || echo etcd-server
-	has etcdctl || echo etcd-client
-	package python3-etcd || echo python3-etcd
-	has node || echo nodejs
-	has npm || echo npm
 }
 
 # without_services runs a command during which no package may start the service it brings.
@@ -53,13 +44,10 @@ read -r -a packages <<<"$(missing | tr '\n' ' ')"
 if [ "${#packages[@]}" -gt 0 ]; then
 	if [ "$(id -u)" -ne 0 ] || ! has apt-get; then
 		echo "missing, and not to be installed without root and apt: ${packages[*]}" >&2
-		exit 3
+		exit 2
 	fi
 	echo "installing ${packages[*]}"
 	install_packages "${packages[@]}"
 fi
 
-clients=$here/../clients/install.sh
-if [ -f "$clients" ]; then
-	bash "$clients"
-fi
+exec sh "$here/../clients/install.sh"

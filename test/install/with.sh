@@ -12,8 +12,8 @@ report=$(bash "$here/install.sh" 2>&1) || code=$?
 if [ "$code" -eq 0 ]; then
 	exec "$@"
 fi
-if [ "$code" -eq 3 ] && [ -z "${CI:-}" ] && [ -z "${PANDO_CI:-}" ]; then
-	echo "left out: $what ($report)"
+if [ "$code" -eq 2 ] && [ -z "${CI:-}" ] && [ -z "${PANDO_CI:-}" ]; then
+	echo "left out: $what (${report##*$'\n'})"
 	exit 0
 fi
 echo "$report" >&2
