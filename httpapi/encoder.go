@@ -24,6 +24,9 @@ type encoder struct {
 	err    error
 }
 
+// keptMemory is the most that an encoder holds between two answers: long names can make it grow.
+const keptMemory = 4 * chunkSize
+
 var encoders = sync.Pool{New: func() any { return &encoder{buf: make([]byte, 0, 1<<10)} }}
 
 // newEncoder returns an encoder whose answer goes to w. It has to be freed, after end.
@@ -34,10 +37,11 @@ func newEncoder(w http.ResponseWriter) *encoder {
 }
 
 func (e *encoder) free() {
-	*e = encoder{buf: e.buf[:0], path: e.path[:0]}
-	if cap(e.path) > chunkSize {
-		e.path = nil
+	buf, path := e.buf[:0], e.path[:0]
+	if cap(buf)+cap(path) > keptMemory {
+		buf, path = nil, nil
 	}
+	*e = encoder{buf: buf, path: path}
 	encoders.Put(e)
 }
 

@@ -102,12 +102,12 @@ func newRig(t testing.TB, o Options) *rig {
 }
 
 // do sends one request without a socket. A form goes into the body.
-func (g *rig) do(method, target, form string) *httptest.ResponseRecorder {
+func (g *rig) do(method, target, form string) *recorder {
 	r := httptest.NewRequest(method, target, strings.NewReader(form))
 	if form != "" {
 		r.Header.Set("Content-Type", formType)
 	}
-	w := httptest.NewRecorder()
+	w := newRecorder()
 	g.handler.ServeHTTP(w, r)
 	return w
 }
@@ -175,3 +175,7 @@ func (c *client) answer(method string) *http.Response {
 	}
 	return resp
 }
+
+type recorder = httptest.ResponseRecorder
+
+func newRecorder() *recorder { return httptest.NewRecorder() }
