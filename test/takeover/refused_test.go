@@ -1,0 +1,40 @@
+package takeover
+
+import (
+	"errors"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"pando/test/fixtures"
+	"pando/test/server"
+)
+
+// Serving a directory with authentication enabled would open it to everybody: refused, each time.
+func TestAuthIsRefused(t *testing.T) {
+	auth := func(name string) bool { return strings.HasPrefix(name, "auth") }
+	each(t, auth, func(t *testing.T, v fixtures.Variant, _ origin) {
+		for range 2 {
+			s := server.Launch(t, server.Options{Dir: v.Dir, Name: "node0"})
+			var exit *exec.ExitError
+			if err := s.Wait(patience); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+				t.Fatalf("it ended with %v, want status 1", err)
+			}
+			if log := s.Log(); !strings.Contains(log, "authentication is enabled") || strings.Contains(log, "panic") {
+				t.Errorf("it says\n%s", log)
+			}
+		}
+	})
+}
+
+// What etcd 3's own API wrote is not served, and how much of it there is gets said.
+func TestEntriesOfEtcd3AreCounted(t *testing.T) {
+	const said = `"entries": 11, "by kind": "alarm: 1, auth_role_add: 1, auth_role_grant_permission: 1, auth_user_add: 1, ` +
+		`auth_user_grant_role: 1, compaction: 1, delete_range: 1, lease_grant: 1, put: 2, txn: 1"`
+	each(t, func(name string) bool { return name == "nosnap" }, func(t *testing.T, v fixtures.Variant, from origin) {
+		log := start(t, v).Log()
+		if of3 := from.archive != fixtures.Etcd238; strings.Contains(log, said) != of3 {
+			t.Errorf("of etcd 3: %v; the log says\n%s", of3, log)
+		}
+	})
+}
