@@ -81,7 +81,8 @@ func (s *server) alone() bool {
 
 // publish writes this member's name and client URLs into the tree, which every
 // start does, and the cluster's version where it is missing or not ours. It
-// repeats what fails until the server stops or refuses writes altogether.
+// repeats what fails until it succeeds or the server stops; on a full disk it
+// gives up, and expire tries again when there is room.
 func (s *server) publish() {
 	id := raft.FormatID(s.MemberID())
 	attributes, err := json.Marshal(struct {
@@ -99,9 +100,10 @@ func (s *server) publish() {
 	s.log.Info("published {Name:" + s.cfg.Name + " ClientURLs:[" + strings.Join(s.cfg.AdvertiseClient, " ") + "]} to cluster " +
 		raft.FormatID(s.ClusterID()))
 	if v := s.View().ClusterVersion(); v != "" && (v == clusterVersion || !s.alone()) {
+		s.published = true
 		return
 	}
-	if s.write(store.Command{Method: "PUT", Path: "/0/version", Val: clusterVersion}) {
+	if s.published = s.write(store.Command{Method: "PUT", Path: "/0/version", Val: clusterVersion}); s.published {
 		s.log.Info("set the cluster version to " + clusterVersion)
 	}
 }
@@ -146,6 +148,9 @@ func (s *server) expire() {
 	for {
 		select {
 		case now := <-ticker.C:
+			if !s.published && s.Healthy() {
+				s.publish()
+			}
 			s.sync(now)
 		case <-s.node.Done():
 			err := s.node.Err()

@@ -36,7 +36,9 @@ type server struct {
 	life   context.Context // ends when the server begins to stop
 	cancel context.CancelFunc
 	open   chan struct{} // closed when keys may be served
-	wg     sync.WaitGroup
+	// published: this member's attributes are in the tree. Housekeeping's own.
+	published bool
+	wg        sync.WaitGroup
 
 	fatal   chan struct{} // closed at the first fatal error
 	reason  error         // it; read after fatal is closed
