@@ -53,8 +53,7 @@ func (h *handler) readForm(w http.ResponseWriter, r *http.Request) (form, error)
 	}
 	chunk := chunks.Get().(*[chunkSize]byte)
 	defer chunks.Put(chunk)
-	b := bodyReader{body: r.Body, pace: http.NewResponseController(w), chunk: chunk[:]}
-	defer b.end()
+	b := bodyReader{w: w, body: r.Body, chunk: chunk[:]}
 	if r.ContentLength > maxBody {
 		if len(r.Header["Expect"]) == 0 { // who asks first need not send it
 			b.discard()
@@ -80,28 +79,40 @@ func hasForm(r *http.Request) (bool, error) {
 	return mediaType == formType, nil
 }
 
-// bodyReader reads a body chunk by chunk, each within paceTimeout.
+// hurry gives the client paceTimeout to send what comes next of its body. It is called for every request that has one, read
+// or not: net/http drains what the handler leaves, before it answers, and would wait for ever. The deadline stays when a
+// body is given up; the next request has its own.
+func hurry(w http.ResponseWriter) {
+	// What cannot keep deadlines is no connection.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(paceTimeout))
+}
+
+// relax lets the client be silent for as long as it likes, once its body has been read.
+func relax(w http.ResponseWriter) { _ = http.NewResponseController(w).SetReadDeadline(time.Time{}) }
+
+// bodyReader reads a body chunk by chunk. The client has been hurried for the first.
 type bodyReader struct {
+	w     http.ResponseWriter
 	body  io.Reader
-	pace  *http.ResponseController
 	chunk []byte
 }
 
 // next fills the chunk. The last bytes come with io.EOF.
 func (b *bodyReader) next() (chunk []byte, err error) {
-	// What cannot keep deadlines is no connection.
-	_ = b.pace.SetReadDeadline(time.Now().Add(paceTimeout))
 	n := 0
 	for n < len(b.chunk) && err == nil {
 		var m int
 		m, err = b.body.Read(b.chunk[n:])
 		n += m
 	}
+	switch err {
+	case nil:
+		hurry(b.w)
+	case io.EOF:
+		relax(b.w)
+	}
 	return b.chunk[:n], err
 }
-
-// end lets the connection wait again for as long as it likes: what follows may be a watch.
-func (b *bodyReader) end() { _ = b.pace.SetReadDeadline(time.Time{}) }
 
 func (b *bodyReader) read(f *form) error {
 	chunk, err := b.next()

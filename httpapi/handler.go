@@ -26,6 +26,9 @@ type handler struct {
 // ServeHTTP does what comes before routing, and routes the hot path itself: chi costs as much as the whole rest of a GET.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.logPanic(r)
+	if r.ContentLength != 0 {
+		hurry(w)
+	}
 	h.cors.set(w.Header(), r)
 	if r.Method == http.MethodOptions {
 		return // 200 and nothing else, on any path whatever

@@ -150,8 +150,10 @@ func dial(t testing.TB, addr string) *client {
 	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	return &client{c, t, bufio.NewReader(c)}
+	return newClient(t, c)
 }
+
+func newClient(t testing.TB, c net.Conn) *client { return &client{c, t, bufio.NewReader(c)} }
 
 func (c *client) send(s string) {
 	c.t.Helper()

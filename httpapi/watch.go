@@ -21,6 +21,9 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request, c *store.Command
 	if flush() != nil {
 		return nil // the client has gone
 	}
+	if r.ContentLength != 0 {
+		relax(w)
+	}
 	for {
 		e, err := watcher.Next(r.Context())
 		if err != nil {
