@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -191,7 +192,8 @@ func (d *decoder) int() int64 {
 }
 
 func (d *decoder) checkNumber(err error) {
-	if err != nil || !json.Valid(d.token) { // strconv lets "+1" and "01" pass
+	digits := bytes.TrimPrefix(d.token, []byte("-"))
+	if err != nil || digits[0] == '+' || digits[0] == '0' && len(digits) > 1 { // strconv lets "+1" and "01" pass
 		d.fail("%.40q is no number of 64 bits", d.token)
 	}
 }
