@@ -118,8 +118,13 @@ const steps = {
 
 async function main() {
   for (const [name, step] of Object.entries(steps)) {
+    const late = setTimeout(() => {
+      console.error(`${name}: not done within 15 seconds`);
+      process.exit(1);
+    }, 15e3);
     try {
       await step();
+      clearTimeout(late);
     } catch (err) {
       err.message = `${name}: ${err.message}`;
       throw err;

@@ -3,6 +3,7 @@
     /usr/bin/python3 program.py http://127.0.0.1:2379
 """
 import concurrent.futures
+import faulthandler
 import os
 import sys
 import threading
@@ -173,4 +174,6 @@ class Program(unittest.TestCase):
 
 
 if __name__ == '__main__':
+    # Some of the client's loops never give up; then this tells where it was.
+    faulthandler.dump_traceback_later(50, exit=True)
     unittest.main(verbosity=2)
