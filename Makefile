@@ -52,7 +52,7 @@ test-clients: ## programs with real client libraries
 conformance: ## the recorded cases against Pando
 	go test -count=1 -timeout 10m ./test/conformance/...
 conformance-etcd34: ## the same cases against Debian's etcd 3.4: they have to hold there too
-	@test/install/with.sh "the cases against etcd 3.4" env PANDO_TEST_CONFORMANCE=etcd34 go test -count=1 -timeout 10m ./test/conformance/...
+	@test/install/with.sh "the cases against etcd 3.4" test/install/etcd34.sh go run ./test/conformance/cmd/conformance
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME
