@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// clock is what random commands count their TTLs from.
-var clock = time.Date(2026, 11, 24, 12, 0, 0, 123456789, time.UTC)
+// imageClock is what random commands count their TTLs from.
+var imageClock = time.Date(2026, 11, 24, 12, 0, 0, 123456789, time.UTC)
 
-func testStore(history int) *Store {
-	return New(Options{HistorySize: history, Now: func() time.Time { return clock }})
+func imageStore(history int) *Store {
+	return New(Options{HistorySize: history, Now: func() time.Time { return imageClock }})
 }
 
 // imageNames are names that JSON makes trouble with, and a few plain ones so that commands meet.
@@ -43,21 +43,21 @@ func randomCommands(rng *rand.Rand, n int, names []string) []Command {
 		case 6:
 			c.PrevExist, c.Refresh = boolean(true), boolean(true)
 		case 7:
-			c = Command{Method: MethodSync, Time: clock.Add(time.Duration(rng.IntN(40)) * time.Second).UnixNano()}
+			c = Command{Method: MethodSync, Time: imageClock.Add(time.Duration(rng.IntN(40)) * time.Second).UnixNano()}
 		}
 		if c.Method != MethodDelete {
 			c.Val = names[rng.IntN(len(names))]
 		}
 		if rng.IntN(4) == 0 {
-			c.Expiration = clock.Add(time.Duration(rng.Int64N(100e9))).UnixNano()
+			c.Expiration = imageClock.Add(time.Duration(rng.Int64N(100e9))).UnixNano()
 		}
 		cs = append(cs, c)
 	}
 	return cs
 }
 
-// apply carries out commands in batches and publishes them.
-func apply(s *Store, cs ...Command) {
+// applyAll carries out commands in batches and publishes them.
+func applyAll(s *Store, cs ...Command) {
 	for i, c := range cs {
 		s.Apply(uint64(i), 1, c)
 		if i%7 == 6 {
@@ -69,7 +69,7 @@ func apply(s *Store, cs ...Command) {
 	s.Notify()
 }
 
-func set(path, value string) Command {
+func putKey(path, value string) Command {
 	return Command{Method: MethodPut, Path: keysPrefix + path, Val: value}
 }
 
@@ -91,13 +91,13 @@ func mustRestore(t testing.TB, s *Store, image []byte) {
 	s.Notify()
 }
 
-// state writes out everything about a store that somebody can see.
-func state(s *Store) string {
+// visibleState writes out everything about a store that somebody can see.
+func visibleState(s *Store) string {
 	var b bytes.Buffer
 	v := s.View()
 	due, ok := s.NextExpiration()
 	fmt.Fprintln(&b, v.Index, due, ok, v.AuthEnabled(), v.ClusterVersion(), v.Members(), s.Stats(), s.Hub().Capacity())
-	dump(&b, v.Root(), "")
+	dumpNode(&b, v.Root(), "")
 	for _, e := range s.Hub().Events() {
 		fmt.Fprintf(&b, "%s %t", e.Action, e.Refresh)
 		for n := &e.Node; n != nil; n = e.PrevNode {
@@ -114,9 +114,9 @@ func state(s *Store) string {
 	return b.String()
 }
 
-func dump(b *bytes.Buffer, n *Node, path string) {
+func dumpNode(b *bytes.Buffer, n *Node, path string) {
 	fmt.Fprintf(b, "%q %t %q %v\n", path, n.Dir(), n.Value(), n.Attr())
 	for child := range n.Children() {
-		dump(b, child, path+"/"+child.Name())
+		dumpNode(b, child, path+"/"+child.Name())
 	}
 }

@@ -8,15 +8,16 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
 // The whole form, in a small example (etcd-compat spec, section 5).
 func TestImageForm(t *testing.T) {
-	s := testStore(4)
-	due := clock.Add(time.Hour).UnixNano()
-	apply(s,
+	s := imageStore(4)
+	due := imageClock.Add(time.Hour).UnixNano()
+	applyAll(s,
 		Command{Method: MethodPut, Path: "/1/a", Val: "<1>", Expiration: due},
 		Command{Method: MethodPut, Path: "/1/a", Expiration: due + 100, PrevExist: boolean(true), Refresh: boolean(true)},
 		Command{Method: MethodPut, Path: "/1/e", Dir: true},
@@ -38,7 +39,7 @@ func TestImageForm(t *testing.T) {
 	if got := string(imageOf(t, s.Image())); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	apply(s, set("/e/x", ""), set("/e/x", "")) // the ring turns: full, and begins anew at slot 0
+	applyAll(s, putKey("/e/x", ""), putKey("/e/x", "")) // the ring turns: full, and begins anew at slot 0
 	if got := string(imageOf(t, s.Image())); !strings.Contains(got, `"Size":4,"Front":0,"Back":0,"Capacity":4},"StartIndex":2,"LastIndex":5}}`) {
 		t.Errorf("a full ring: %s", got)
 	}
@@ -88,8 +89,8 @@ type (
 // encoding/json, which etcd uses, reads an image and writes the very same bytes again.
 func TestImageIsWhatEncodingJSONWrites(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
-	s := testStore(50)
-	apply(s, randomCommands(rand.New(rand.NewPCG(seed, 0)), 400, imageNames)...)
+	s := imageStore(50)
+	applyAll(s, randomCommands(rand.New(rand.NewPCG(seed, 0)), 400, imageNames)...)
 	image := imageOf(t, s.Image())
 	var doc etcdStore
 	if err := json.Unmarshal(image, &doc); err != nil {
@@ -105,9 +106,9 @@ func TestImageIsWhatEncodingJSONWrites(t *testing.T) {
 func TestLongText(t *testing.T) {
 	for _, unit := range []string{"a", "é", "☃", "\U0001F600", "\x80", "\xff☃", "\xf0\x9f", "a\x80\x80\x80\x80\x80", "\u2028<"} {
 		for shift := range 5 {
-			s := testStore(1)
+			s := imageStore(1)
 			value := strings.Repeat("x", shift) + strings.Repeat(unit, 3*imageBuffer/len(unit))
-			apply(s, set("/a", value))
+			applyAll(s, putKey("/a", value))
 			image := imageOf(t, s.Image())
 			want, err := json.Marshal(value)
 			if err != nil {
@@ -116,7 +117,7 @@ func TestLongText(t *testing.T) {
 			if n := bytes.Count(image, want); n != 2 {
 				t.Fatalf("%q after %d bytes: found %d times, not in the tree and the history", unit, shift, n)
 			}
-			restored := testStore(1)
+			restored := imageStore(1)
 			mustRestore(t, restored, image)
 			if n, err := restored.View().Lookup("/1/a"); err != nil || n.Value() != value {
 				t.Fatalf("%q after %d bytes: another value came back", unit, shift)
@@ -127,11 +128,11 @@ func TestLongText(t *testing.T) {
 
 // An image stays what it was when it was taken, and is the same each time.
 func TestImageDoesNotChange(t *testing.T) {
-	s := testStore(10)
-	apply(s, set("/a", "1"), set("/b", "2"))
+	s := imageStore(10)
+	applyAll(s, putKey("/a", "1"), putKey("/b", "2"))
 	i := s.Image()
 	before := imageOf(t, i)
-	apply(s, set("/a", "3"), Command{Method: MethodDelete, Path: "/1/b"})
+	applyAll(s, putKey("/a", "3"), Command{Method: MethodDelete, Path: "/1/b"})
 	s.View().CountGet(true)
 	if after := imageOf(t, i); !bytes.Equal(before, after) {
 		t.Errorf("was %s\nis %s", before, after)
@@ -140,20 +141,45 @@ func TestImageDoesNotChange(t *testing.T) {
 
 // What was applied and not published is in no image.
 func TestImageIsOfThePublishedState(t *testing.T) {
-	s := testStore(10)
-	apply(s, set("/a", "1"))
-	s.Apply(2, 1, set("/a", "unpublished"))
+	s := imageStore(10)
+	applyAll(s, putKey("/a", "1"))
+	s.Apply(2, 1, putKey("/a", "unpublished"))
 	if image := imageOf(t, s.Image()); bytes.Contains(image, []byte("unpublished")) {
 		t.Errorf("%s", image)
+	}
+}
+
+// Images that are taken while writes go on are each of one moment: tree, index and history agree.
+func TestImageBesideWrites(t *testing.T) {
+	s := imageStore(20)
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for i := range 2000 {
+			s.Apply(uint64(i), 1, putKey("/k", fmt.Sprint(i+1)))
+			s.Publish(uint64(i), 1)
+		}
+	})
+	defer writing.Wait()
+	for index := uint64(0); index < 2000; {
+		again := imageStore(20)
+		mustRestore(t, again, imageOf(t, s.Image()))
+		if index = again.View().Index; index == 0 {
+			continue
+		}
+		n, err := again.View().Lookup("/1/k")
+		events := again.Hub().Events()
+		if err != nil || n.Value() != fmt.Sprint(index) || len(events) > 0 && events[len(events)-1].Index() != index {
+			t.Fatalf("index %d, value %v, %d events", index, n, len(events))
+		}
 	}
 }
 
 // The memory of WriteTo does not grow with the store.
 func TestImageIsStreamed(t *testing.T) {
 	perRun := func(keys int) float64 {
-		s := testStore(1000)
+		s := imageStore(1000)
 		for i := range keys {
-			s.Apply(uint64(i), 1, set(fmt.Sprintf("/dir%d/%d", i%10, i), "value"))
+			s.Apply(uint64(i), 1, putKey(fmt.Sprintf("/dir%d/%d", i%10, i), "value"))
 		}
 		s.Publish(1, 1)
 		i := s.Image()
@@ -164,30 +190,30 @@ func TestImageIsStreamed(t *testing.T) {
 	}
 }
 
-var errFull = errors.New("no space left")
+var errDiskFull = errors.New("no space left")
 
-// limited takes n bytes and no more.
-type limited int
+// limitedWriter takes n bytes and no more.
+type limitedWriter int
 
-func (l *limited) Write(p []byte) (int, error) {
+func (l *limitedWriter) Write(p []byte) (int, error) {
 	if n := int(*l); n < len(p) {
 		*l = 0
-		return n, errFull
+		return n, errDiskFull
 	}
-	*l -= limited(len(p))
+	*l -= limitedWriter(len(p))
 	return len(p), nil
 }
 
 func TestImageReportsWriteErrors(t *testing.T) {
-	s := testStore(10)
+	s := imageStore(10)
 	for i := range 3000 {
-		s.Apply(1, 1, set(fmt.Sprint("/", i), "v"))
+		s.Apply(1, 1, putKey(fmt.Sprint("/", i), "v"))
 	}
 	s.Publish(1, 1)
 	size := len(imageOf(t, s.Image()))
 	for _, space := range []int{0, 1, imageBuffer, size / 2, size - 1} {
-		l := limited(space)
-		if n, err := s.Image().WriteTo(&l); !errors.Is(err, errFull) || n != int64(space) {
+		l := limitedWriter(space)
+		if n, err := s.Image().WriteTo(&l); !errors.Is(err, errDiskFull) || n != int64(space) {
 			t.Errorf("space for %d: wrote %d, %v", space, n, err)
 		}
 	}
@@ -213,7 +239,7 @@ const benchKeys = 100_000
 func benchStore(b *testing.B) *Store {
 	s := New(Options{})
 	for i := range benchKeys {
-		s.Apply(uint64(i), 1, set(fmt.Sprintf("/bench/%03d/key-%06d", i/1000, i), strings.Repeat("v", 100)))
+		s.Apply(uint64(i), 1, putKey(fmt.Sprintf("/bench/%03d/key-%06d", i/1000, i), strings.Repeat("v", 100)))
 	}
 	s.Publish(benchKeys, 1)
 	return s

@@ -25,7 +25,7 @@ func TestRealSnapshots(t *testing.T) {
 			}
 			for _, file := range files {
 				t.Run(fmt.Sprint(archive[:9], "/", v.Name, "/", filepath.Base(file)), func(t *testing.T) {
-					want := payload(t, file)
+					want := storeJSON(t, file)
 					s := New(Options{})
 					mustRestore(t, s, want)
 					if got := imageOf(t, s.Image()); !bytes.Equal(got, want) {
@@ -50,19 +50,19 @@ func checkServed(t *testing.T, s *Store) {
 	}
 }
 
-// payload returns the store JSON of a .snap file: a frame with a checksum around raft's snapshot (etcd-compat spec,
+// storeJSON returns the store JSON of a .snap file: a frame with a checksum around raft's snapshot (etcd-compat spec,
 // section 5).
-func payload(t *testing.T, file string) []byte {
+func storeJSON(t *testing.T, file string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return field(t, field(t, b, 2), 1)
+	return protoField(t, protoField(t, b, 2), 1)
 }
 
-// field returns the bytes of a field of a protobuf message.
-func field(t *testing.T, message []byte, number protowire.Number) []byte {
+// protoField returns the bytes of a field of a protobuf message.
+func protoField(t *testing.T, message []byte, number protowire.Number) []byte {
 	t.Helper()
 	for len(message) > 0 {
 		n, kind, size := protowire.ConsumeTag(message)

@@ -21,30 +21,30 @@ func TestRestoreBringsEverythingBack(t *testing.T) {
 		if seed%2 == 0 {
 			names = slices.Concat(brokenNames, imageNames[:4])
 		}
-		s, again := testStore(30), testStore(30)
-		apply(s, randomCommands(rng, rng.IntN(300), names)...)
+		s, again := imageStore(30), imageStore(30)
+		applyAll(s, randomCommands(rng, rng.IntN(300), names)...)
 		mustRestore(t, again, imageOf(t, s.Image()))
 		more := randomCommands(rng, 50, names)
 		for range 2 {
-			if got, want := state(again), state(s); got != want {
+			if got, want := visibleState(again), visibleState(s); got != want {
 				t.Fatalf("seed %d: got\n%s\nwant\n%s", seed, got, want)
 			}
-			apply(s, more...)
-			apply(again, more...)
+			applyAll(s, more...)
+			applyAll(again, more...)
 		}
 	}
 }
 
 // Siblings whose names JSON cannot tell apart are still two.
 func TestRestoreKeepsBytes(t *testing.T) {
-	s := testStore(10)
+	s := imageStore(10)
 	for _, n := range brokenNames {
-		apply(s, set("/"+n, n), set("/d"+n+"/"+n, n))
+		applyAll(s, putKey("/"+n, n), putKey("/d"+n+"/"+n, n))
 	}
 	image := imageOf(t, s.Image())
-	again := testStore(10)
+	again := imageStore(10)
 	mustRestore(t, again, image)
-	if got, want := state(again), state(s); got != want {
+	if got, want := visibleState(again), visibleState(s); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	if n := again.View().Root().Child("1").Len(); n != 2*len(brokenNames) {
@@ -52,8 +52,8 @@ func TestRestoreKeepsBytes(t *testing.T) {
 	}
 }
 
-// document is a snapshot in a form that no server writes but every JSON reader takes.
-const document = " {\n\"Ignored\": [1.5e3, {\"a\": [null, true, \"\\u00e4\", {}, []]}, -0], \"CurrentVersion\":2 ,\"Stats\":{\"setsFail\":7,\"x\":1}," +
+// oddDocument is a snapshot in a form that no server writes but every JSON reader takes.
+const oddDocument = " {\n\"Ignored\": [1.5e3, {\"a\": [null, true, \"\\u00e4\", {}, []]}, -0], \"CurrentVersion\":2 ,\"Stats\":{\"setsFail\":7,\"x\":1}," +
 	`"CurrentIndex":9,"WatcherHub":{"x":0,"EventHistory":{"StartIndex":8,"LastIndex":9,"Queue":{"Capacity":2,"Front":1,"Events":[` +
 	`{"node":{"createdIndex":9,"modifiedIndex":9,"key":"/1/b","dir":true},"prevNode":null,"action":"set"},` +
 	`{"action":"delete","node":{"key":"/1/b","modifiedIndex":8,"createdIndex":2},"prevNode":{"key":"/1/b","value":"","ttl":-3,"expiration":"2026-11-24T14:00:00.5+02:00","modifiedIndex":2,"createdIndex":2}}` +
@@ -62,12 +62,12 @@ const document = " {\n\"Ignored\": [1.5e3, {\"a\": [null, true, \"\\u00e4\", {},
 
 func TestRestoreTakesAnyOrderAndForm(t *testing.T) {
 	for name, r := range map[string]io.Reader{
-		"whole":           strings.NewReader(document),
-		"byte by byte":    iotest.OneByteReader(strings.NewReader(document)),
-		"end with data":   iotest.DataErrReader(strings.NewReader(document)),
-		"longer than buf": strings.NewReader(strings.Repeat(" ", 100_000) + document),
+		"whole":           strings.NewReader(oddDocument),
+		"byte by byte":    iotest.OneByteReader(strings.NewReader(oddDocument)),
+		"end with data":   iotest.DataErrReader(strings.NewReader(oddDocument)),
+		"longer than buf": strings.NewReader(strings.Repeat(" ", 100_000) + oddDocument),
 	} {
-		s := testStore(10)
+		s := imageStore(10)
 		if err := s.Restore(r); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -84,7 +84,7 @@ func TestRestoreTakesAnyOrderAndForm(t *testing.T) {
 			t.Errorf("%s: events %v", name, events)
 		}
 		if s.View().Index != 9 || s.Stats().SetFail != 7 || s.View().Root().Child("1").Created() != 3 {
-			t.Errorf("%s: %s", name, state(s))
+			t.Errorf("%s: %s", name, visibleState(s))
 		}
 	}
 }
@@ -92,10 +92,10 @@ func TestRestoreTakesAnyOrderAndForm(t *testing.T) {
 // What is no snapshot is refused with a sentence that names the place, and the store stays as it was.
 func TestRestoreRefuses(t *testing.T) {
 	swap := func(old, by string) string {
-		if !strings.Contains(document, old) {
+		if !strings.Contains(oddDocument, old) {
 			t.Fatalf("%q is not in the document", old)
 		}
-		return strings.Replace(document, old, by, 1)
+		return strings.Replace(oddDocument, old, by, 1)
 	}
 	for _, c := range []struct{ doc, want string }{
 		{"", "unexpected EOF"},
@@ -105,8 +105,8 @@ func TestRestoreRefuses(t *testing.T) {
 		{swap(`"Root"`, `"root"`), "Root is no directory"},
 		{swap(`"0":{"Children":{}}`, `"0":{"Children":null}`), "there is no directory /0"},
 		{swap(`"1":{`, `"7":{`), "there is no directory /1"},
-		{document + "x", "something behind the end"},
-		{document + document, "something behind the end"},
+		{oddDocument + "x", "something behind the end"},
+		{oddDocument + oddDocument, "something behind the end"},
 		{swap(`"x":1}`, `"x":1,}`), `'}' where '"' is expected`},
 		{swap(`"x":1`, `"x":01`), `"01" is no value`},
 		{swap(`"x":1`, `"x":1"`), `'"' where ',' is expected`},
@@ -138,14 +138,14 @@ func TestRestoreRefuses(t *testing.T) {
 		{swap(`"x":1`, `"x":`+strings.Repeat("[", maxDepth+1)), "nested more than"},
 		{`{"Root":` + strings.Repeat(`{"Children":{"a":`, maxDepth), "nested more than"},
 	} {
-		s := testStore(10)
-		apply(s, set("/kept", "1"))
-		before, view := state(s), s.View()
+		s := imageStore(10)
+		applyAll(s, putKey("/kept", "1"))
+		before, view := visibleState(s), s.View()
 		err := s.Restore(strings.NewReader(c.doc))
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "store snapshot: byte ") {
 			t.Errorf("%.40q…: %v, want %s", c.doc, err, c.want)
 		}
-		if state(s) != before || s.View() != view {
+		if visibleState(s) != before || s.View() != view {
 			t.Fatalf("%s: the store has changed", c.want)
 		}
 	}
@@ -153,9 +153,9 @@ func TestRestoreRefuses(t *testing.T) {
 
 // Cut off anywhere, or with an unreadable rest: refused.
 func TestRestoreRefusesWhatIsCut(t *testing.T) {
-	doc := strings.TrimSpace(document)
+	doc := strings.TrimSpace(oddDocument)
 	for n := range len(doc) {
-		s := testStore(10)
+		s := imageStore(10)
 		if err := s.Restore(strings.NewReader(doc[:n])); err == nil {
 			t.Errorf("cut at byte %d: no error", n)
 		}
@@ -169,9 +169,9 @@ func TestRestoreRefusesWhatIsCut(t *testing.T) {
 
 // The tree may be as deep as the limit allows.
 func TestRestoreDeepTree(t *testing.T) {
-	const levels = 5000
-	s, again := testStore(1), testStore(1)
-	apply(s, set(strings.Repeat("/d", levels), "deep"))
+	const levels = 1500
+	s, again := imageStore(1), imageStore(1)
+	applyAll(s, putKey(strings.Repeat("/d", levels), "deep"))
 	mustRestore(t, again, imageOf(t, s.Image()))
 	if n, err := again.View().Lookup(keysPrefix + strings.Repeat("/d", levels)); err != nil || n.Value() != "deep" {
 		t.Errorf("%v, %v", n, err)
@@ -180,9 +180,9 @@ func TestRestoreDeepTree(t *testing.T) {
 
 // A window of another size: the newest events that fit are kept.
 func TestRestoreIntoAnotherWindow(t *testing.T) {
-	s, small, large := testStore(10), testStore(3), testStore(20)
+	s, small, large := imageStore(10), imageStore(3), imageStore(20)
 	for range 15 {
-		apply(s, set("/a", "x"))
+		applyAll(s, putKey("/a", "x"))
 	}
 	image := imageOf(t, s.Image())
 	for again, want := range map[*Store]int{small: 3, large: 10} {
@@ -195,9 +195,9 @@ func TestRestoreIntoAnotherWindow(t *testing.T) {
 }
 
 func FuzzRestore(f *testing.F) {
-	f.Add([]byte(document))
-	s := testStore(3)
-	apply(s, randomCommands(rand.New(rand.NewPCG(1, 2)), 40, append(brokenNames, imageNames...))...)
+	f.Add([]byte(oddDocument))
+	s := imageStore(3)
+	applyAll(s, randomCommands(rand.New(rand.NewPCG(1, 2)), 40, append(brokenNames, imageNames...))...)
 	var image bytes.Buffer
 	if _, err := s.Image().WriteTo(&image); err != nil {
 		f.Fatal(err)
@@ -208,10 +208,10 @@ func FuzzRestore(f *testing.F) {
 
 // checkRestore holds for any bytes: what is accepted is JSON, and comes back from its own image.
 func checkRestore(t *testing.T, doc []byte) {
-	s, again := testStore(3), testStore(3)
-	before := state(s)
+	s, again := imageStore(3), imageStore(3)
+	before := visibleState(s)
 	if err := s.Restore(bytes.NewReader(doc)); err != nil {
-		if state(s) != before {
+		if visibleState(s) != before {
 			t.Errorf("refused (%v), and the store has changed", err)
 		}
 		return
@@ -221,7 +221,7 @@ func checkRestore(t *testing.T, doc []byte) {
 		t.Errorf("accepted what is no JSON: %q", doc)
 	}
 	mustRestore(t, again, imageOf(t, s.Image()))
-	if got, want := state(again), state(s); got != want {
+	if got, want := visibleState(again), visibleState(s); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
