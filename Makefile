@@ -14,7 +14,8 @@ BENCHTIME ?= 1s
 export PANDO_KILLS ?= 8
 
 # Tests of whole processes: the race detector sees nothing of those, and would double the time.
-PROCESS  := pando/test/(kill|fault|takeover|clients|conformance)(/|$$)
+PROCESS  := kill fault takeover etcd34 etcd238
+UNIT      = $(shell go list ./... | grep -v -E '^pando/test/($(subst $() ,|,$(PROCESS) bench clients conformance))(/|$$)')
 GO_FILES  = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 
 .PHONY: build
@@ -25,7 +26,7 @@ build: ## bin/pando, a static binary
 test: ## everything; installs what it needs
 	@test/install/with.sh "what needs etcd, its clients or a C compiler" echo "all tools are there"
 	$(MAKE) lint
-	$(MAKE) --keep-going test-race conformance test-kill test-fault test-takeover test-clients
+	$(MAKE) --keep-going test-race conformance $(PROCESS:%=test-%) test-clients
 
 .PHONY: lint
 lint: ## go vet and gofmt
@@ -35,13 +36,15 @@ lint: ## go vet and gofmt
 .PHONY: test-race
 test-race: ## every package under the race detector; 5 minutes at most
 	@race=-race; command -v $${CC:-gcc} >/dev/null || { race=; echo "left out: the race detector (no C compiler)"; }; \
-	CGO_ENABLED=$${race:+1} go test $$race -timeout 5m $$(go list ./... | grep -v -E '^$(PROCESS)')
+	CGO_ENABLED=$${race:+1} go test $$race -timeout 5m $(UNIT)
 
-.PHONY: test-kill test-fault test-takeover
+.PHONY: $(PROCESS:%=test-%)
 test-kill: ## servers that are killed at any moment
 test-fault: ## disks that fail, fill up and lie
-test-takeover: ## data directories of real etcds, there and back
-test-kill test-fault test-takeover: test-%:
+test-takeover: ## data directories that real etcds wrote
+test-etcd34: ## Pando beside Debian's etcd 3.4
+test-etcd238: ## one data directory from Pando to etcd 2.3.8 and back; PANDO_TEST_ETCD238 names its binary
+$(PROCESS:%=test-%): test-%:
 	go test -count=1 -timeout 15m ./test/$*/...
 
 .PHONY: test-clients
@@ -63,9 +66,11 @@ fuzz: ## every fuzz target for FUZZTIME
 		done; \
 	done
 
-.PHONY: bench
+.PHONY: bench bench-server
 bench: ## the benchmarks of every package
-	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $$(go list ./... | grep -v -E '^$(PROCESS)')
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(UNIT)
+bench-server: ## the binary over sockets; PANDO_BENCH_KEYS keys
+	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench
 
 .PHONY: image
 image: ## the Docker image
