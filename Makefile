@@ -44,8 +44,10 @@ test-fault: ## disks that fail, fill up and lie
 test-takeover: ## data directories that real etcds wrote
 test-etcd34: ## Pando beside Debian's etcd 3.4
 test-etcd238: ## one data directory from Pando to etcd 2.3.8 and back; PANDO_TEST_ETCD238 names its binary
-$(PROCESS:%=test-%): test-%:
+$(filter-out test-etcd34,$(PROCESS:%=test-%)): test-%:
 	go test -count=1 -timeout 15m ./test/$*/...
+test-etcd34:
+	@test/install/with.sh "the tests beside etcd 3.4" go test -count=1 -timeout 15m ./test/etcd34/...
 
 .PHONY: test-clients
 test-clients: ## programs with real client libraries
