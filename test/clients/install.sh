@@ -27,9 +27,9 @@ if [ -n "$missing" ]; then
         exit 2
     fi
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update
+    apt-get update --quiet --quiet
     # shellcheck disable=SC2086 # a list of words
-    apt-get install --yes --no-install-recommends $missing
+    apt-get install --quiet --quiet --yes --no-install-recommends $missing
 fi
 
 # npm writes the hidden file when it has finished.

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"pando/test/server"
@@ -25,10 +26,16 @@ func endpoint(t *testing.T) string {
 
 // namespace makes a network namespace with a loopback interface and nothing
 // else, which ends with the test, and returns the words that run a command in
-// it. A process that waits for the end of its input holds the namespace.
+// it. A process that waits for the end of its input holds the namespace. Who
+// is not root is so in a user namespace around it, where the kernel lets him.
 func namespace(t *testing.T) []string {
 	t.Helper()
-	holder := exec.Command("unshare", "--net", "sh", "-c", "ip link set lo up && echo ready && exec cat")
+	unshare, enter := []string{"--net"}, []string{"--net"}
+	if os.Geteuid() != 0 {
+		unshare = append(unshare, "--map-root-user")
+		enter = append(enter, "--user", "--preserve-credentials")
+	}
+	holder := exec.Command("unshare", append(unshare, "sh", "-c", "ip link set lo up && echo ready && exec cat")...)
 	holder.Stderr = os.Stderr
 	stdin, err := holder.StdinPipe()
 	if err != nil {
@@ -39,16 +46,16 @@ func namespace(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	if err := holder.Start(); err != nil {
-		t.Fatalf("a network namespace (needs root): %v", err)
+		t.Fatalf("a network namespace: %v", err)
 	}
 	t.Cleanup(func() {
 		_ = stdin.Close()
 		_ = holder.Wait()
 	})
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
-		t.Fatalf("a network namespace (needs root): got %q, %v", line, err)
+		t.Fatalf("a network namespace: got %q, %v", line, err)
 	}
-	return []string{"nsenter", "--target", strconv.Itoa(holder.Process.Pid), "--net"}
+	return append([]string{"nsenter", "--target", strconv.Itoa(holder.Process.Pid)}, enter...)
 }
 
 // startAt4001 starts a server on port 4001 of the namespace that the words of
@@ -57,8 +64,7 @@ func startAt4001(t *testing.T, inside []string) {
 	t.Helper()
 	// The server is started by a script that enters the namespace first.
 	script := filepath.Join(t.TempDir(), "server")
-	text := fmt.Sprintf("#!/bin/sh\nexec %s %s %s %s '%s' \"$@\"\n",
-		inside[0], inside[1], inside[2], inside[3], server.Build(t))
+	text := fmt.Sprintf("#!/bin/sh\nexec %s '%s' \"$@\"\n", strings.Join(inside, " "), server.Build(t))
 	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
