@@ -114,7 +114,7 @@ func TestASlowBodyIsNotCut(t *testing.T) {
 		c := dial()
 		c.send("PUT /v2/keys/k HTTP/1.1\r\nHost: h\r\nContent-Type: " + formType + "\r\nContent-Length: 70006\r\n\r\nvalue=")
 		for range 7 {
-			pass(paceTimeout / 4)
+			pass(paceTimeout / 5)
 			c.send(strings.Repeat("x", 10_000))
 		}
 		if resp := c.answer("PUT"); resp.StatusCode != 201 {

@@ -24,15 +24,14 @@ const (
 // body. Nothing is looked at but the arguments; now is what a TTL counts from. A command for a read or a watch is filled in
 // like any other and never proposed.
 func parse(method, key, query, form string, now time.Time) (store.Command, *store.Error) {
-	var p params
-	err := p.add(form)
-	if queryErr := p.add(query); err == nil {
+	var v validator
+	err := v.params.add(form)
+	if queryErr := v.params.add(query); err == nil {
 		err = queryErr
 	}
 	if err != nil {
 		return store.Command{}, store.NewError(store.CodeInvalidForm, err.Error(), 0)
 	}
-	v := validator{params: &p}
 	c := v.command(method, now)
 	c.Path = keysPrefix + key
 	if v.err == nil {
@@ -43,7 +42,7 @@ func parse(method, key, query, form string, now time.Time) (store.Command, *stor
 
 // validator reads typed parameters. The first error stays; what is read after it means nothing.
 type validator struct {
-	params *params
+	params params
 	err    *store.Error
 }
 

@@ -137,6 +137,9 @@ func FuzzParse(f *testing.F) {
 		if len(values) > 0 && c.Val != values[0] || len(values) == 0 && c.Val != "" {
 			t.Fatalf("value %q, want the first of %q", c.Val, values)
 		}
+		if method != "PUT" {
+			return // few others may stand in the log
+		}
 		again, unmarshalErr := store.Unmarshal(c.Marshal())
 		if unmarshalErr != nil || again.Val != c.Val || again.Path != c.Path {
 			t.Fatalf("%+v does not survive the log: %v", c, unmarshalErr)

@@ -19,7 +19,6 @@ import (
 // lone is a Server without replication: a command is applied by whoever brings it.
 type lone struct {
 	store *store.Store
-	now   func() time.Time
 
 	mu    sync.Mutex
 	index uint64 // of the raft log
@@ -35,8 +34,8 @@ var testTime = time.Date(2026, 11, 24, 12, 0, 0, 500_000_000, time.UTC)
 func fixedTime() time.Time { return testTime }
 
 // newLone returns a member as a fresh cluster of one has it: the next write gets index 4.
-func newLone(t testing.TB, now func() time.Time) *lone {
-	s := &lone{store: store.New(store.Options{Now: now}), now: now, leader: 0xc1}
+func newLone(t testing.TB, o store.Options) *lone {
+	s := &lone{store: store.New(o), leader: 0xc1}
 	for _, c := range []store.Command{
 		{Method: "PUT", Path: "/0/members/c1/raftAttributes", Val: `{"peerURLs":["http://127.0.0.1:2380"]}`},
 		{Method: "PUT", Path: "/0/members/c1/attributes", Val: `{"name":"one","clientURLs":["http://127.0.0.1:2379"]}`},
@@ -97,7 +96,7 @@ func newRig(t testing.TB, o Options) *rig {
 	if o.Now == nil {
 		o.Now = fixedTime
 	}
-	s := newLone(t, o.Now)
+	s := newLone(t, store.Options{Now: o.Now})
 	return &rig{s, New(s, o)}
 }
 
