@@ -26,7 +26,7 @@ func withSnapshots(t *testing.T) (s *server.Server, c content, index uint64) {
 	return nil, nil, 0
 }
 
-// damage is one way in which a file can be unreadable.
+// damages are the ways in which a file can be unreadable.
 var damages = map[string]func(*testing.T, string){
 	"cut in half": func(t *testing.T, file string) { truncate(t, file, int64(len(read(t, file))/2)) },
 	"empty":       func(t *testing.T, file string) { truncate(t, file, 0) },
@@ -47,7 +47,7 @@ func TestNewestSnapshotDamaged(t *testing.T) {
 			damage(t, newest)
 			again := server.Start(t, server.Options{Dir: dir})
 			c.served(t, again, index)
-			said(t, again.Log(), "WARN", filepath.Base(newest))
+			said(t, again.Log(), "set aside a snapshot that cannot be read", newest)
 			if len(read(t, newest+".broken")) == 0 && name != "empty" {
 				t.Error("the damaged file was not kept")
 			}

@@ -21,6 +21,7 @@ const (
 // A member whose peers are away shows what it has and promises nothing.
 func TestMembersWithoutQuorum(t *testing.T) {
 	member := func(name string) bool { return strings.HasPrefix(name, "cluster-") }
+	server.Build(t) // it is not to count as time of a start
 	each(t, member, func(t *testing.T, v fixtures.Variant, _ origin) {
 		began := time.Now()
 		s := server.Launch(t, server.Options{
@@ -75,7 +76,8 @@ func awaitAnswer(t *testing.T, s *server.Server) {
 	}
 }
 
-// checkStored compares what a member shows without its peers: the recorded tree, at the recorded index and term.
+// checkStored compares what a member shows without its peers: the recorded tree at its index. Entries that change no
+// key may follow in its log.
 func checkStored(t *testing.T, a *keys.Answer, v fixtures.Variant) {
 	t.Helper()
 	got, want := counting.ReplaceAllString(string(a.Body), ""), counting.ReplaceAllString(string(v.Answer(t, fixtures.Tree)), "")
@@ -83,7 +85,7 @@ func checkStored(t *testing.T, a *keys.Answer, v fixtures.Variant) {
 		t.Errorf("the tree is\n%s\nrecorded was\n%s", got, want)
 	}
 	recorded := v.Index(t)
-	if a.Index != recorded.Etcd || a.RaftIndex != recorded.Raft || a.Header.Get("X-Etcd-Cluster-Id") != recorded.ClusterID {
+	if a.Index != recorded.Etcd || a.RaftIndex < recorded.Raft || a.Header.Get("X-Etcd-Cluster-Id") != recorded.ClusterID {
 		t.Errorf("index %d, raft index %d, cluster %s; recorded: %+v", a.Index, a.RaftIndex, a.Header.Get("X-Etcd-Cluster-Id"), recorded)
 	}
 }
