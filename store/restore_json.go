@@ -209,9 +209,6 @@ func (d *decoder) time() int64 {
 		d.fail("%.40q is no time", d.token)
 		return 0
 	}
-	if t.IsZero() {
-		return 0
-	}
 	if t.Before(time.Unix(0, math.MinInt64)) || t.After(time.Unix(0, math.MaxInt64)) {
 		d.fail("the time %s is out of range", d.token)
 	}

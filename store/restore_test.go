@@ -120,6 +120,8 @@ func TestRestoreRefuses(t *testing.T) {
 		{swap(`"setsFail":7`, `"setsFail":`+strings.Repeat("7", 1000)), "is no number of 64 bits"},
 		{swap(`"setsFail":7`, `"setsFail":"7"`), `"" is no number`},
 		{swap(`"ttl":-3`, `"ttl":-9223372036854775809`), "is no number of 64 bits"},
+		{swap(`"ttl":-3`, `"ttl":+3`), `"+3" is no number`},
+		{strings.Repeat(" ", 100_000) + "x", "byte 100000: 'x' where '{' is expected"},
 		{swap(`"dir":true`, `"dir":1`), "not false"},
 		{swap(`2026-11-24T14:00:00+02:00`, `yesterday`), `"yesterday" is no time`},
 		{swap(`2026-11-24T14:00:00+02:00`, `2262-04-12T00:00:00Z`), "out of range"},
