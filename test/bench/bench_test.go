@@ -1,0 +1,191 @@
+package bench
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"pando/test/server"
+)
+
+const (
+	writers   = 64
+	valueSize = 100
+)
+
+func keyCount(b *testing.B) int {
+	text := os.Getenv("PANDO_BENCH_KEYS")
+	if text == "" {
+		return 1_000_000
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		b.Fatalf("PANDO_BENCH_KEYS=%q is no number of keys", text)
+	}
+	return n
+}
+
+// latencies are of one kind of operation.
+type latencies struct {
+	mu  sync.Mutex
+	all []time.Duration
+}
+
+func (l *latencies) add(some []time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, some...)
+}
+
+// report prints percentiles in milliseconds.
+func (l *latencies) report(b *testing.B, what string) {
+	slices.Sort(l.all)
+	if len(l.all) == 0 {
+		b.Fatalf("nothing was measured for %s", what)
+	}
+	at := func(q float64) float64 {
+		return float64(l.all[min(int(q*float64(len(l.all))), len(l.all)-1)].Microseconds()) / 1000
+	}
+	for _, p := range []struct {
+		name string
+		q    float64
+	}{{"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}, {"max", 1}} {
+		b.ReportMetric(at(p.q), what+"-"+p.name+"-ms")
+	}
+}
+
+// startServer runs the real binary without a second node's patience.
+func startServer(b *testing.B) (addr string) {
+	s := server.Start(b, server.Options{})
+	return strings.TrimPrefix(s.Endpoint, "http://")
+}
+
+// write lets n clients put keys until next says no.
+func write(b *testing.B, addr string, n int, next func() (path string, ok bool)) *latencies {
+	var l latencies
+	var wg sync.WaitGroup
+	form := []byte("value=" + strings.Repeat("v", valueSize))
+	for range n {
+		wg.Go(func() {
+			c, err := dial(addr)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			defer c.close()
+			var mine []time.Duration
+			for {
+				path, ok := next()
+				if !ok {
+					break
+				}
+				began := time.Now()
+				if err := c.put(path, form); err != nil {
+					b.Error(err)
+					break
+				}
+				mine = append(mine, time.Since(began))
+			}
+			l.add(mine)
+		})
+	}
+	wg.Wait()
+	return &l
+}
+
+func keyPath(i int64) string { return fmt.Sprintf("/load/%03d/key%d", i%1000, i) }
+
+// counted hands out the first n keys.
+func counted(n int) func() (string, bool) {
+	var i atomic.Int64
+	return func() (string, bool) {
+		k := i.Add(1)
+		return keyPath(k), k <= int64(n)
+	}
+}
+
+// during hands out random keys of n until the channel is closed.
+func during(done <-chan struct{}, n int) func() (string, bool) {
+	return func() (string, bool) {
+		select {
+		case <-done:
+			return "", false
+		default:
+			return keyPath(rand.Int64N(int64(n)) + 1), true
+		}
+	}
+}
+
+// BenchmarkDisk is the bare loop: write 256 bytes, fdatasync.
+func BenchmarkDisk(b *testing.B) {
+	for b.Loop() {
+		f, err := os.Create(filepath.Join(b.TempDir(), "bare"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		var l latencies
+		buf := make([]byte, 256)
+		for range 10_000 {
+			began := time.Now()
+			if _, err := f.Write(buf); err != nil {
+				b.Fatal(err)
+			}
+			if err := syscall.Fdatasync(int(f.Fd())); err != nil {
+				b.Fatal(err)
+			}
+			l.all = append(l.all, time.Since(began))
+		}
+		f.Close()
+		l.report(b, "fdatasync")
+	}
+}
+
+// BenchmarkLoad fills a server with keys of 100 bytes, then compares its writers
+// with and without somebody who reads the whole tree.
+func BenchmarkLoad(b *testing.B) {
+	n := keyCount(b)
+	for b.Loop() {
+		addr := startServer(b)
+		began := time.Now()
+		loading := write(b, addr, writers, counted(n))
+		b.ReportMetric(float64(n)/time.Since(began).Seconds(), "put/s")
+		loading.report(b, "load")
+
+		quiet := make(chan struct{})
+		time.AfterFunc(10*time.Second, func() { close(quiet) })
+		write(b, addr, 16, during(quiet, n)).report(b, "alone")
+
+		done := make(chan struct{})
+		go readWhole(b, addr, done)
+		write(b, addr, 16, during(done, n)).report(b, "beside-reader")
+	}
+}
+
+// readWhole reads the whole tree three times, then closes done.
+func readWhole(b *testing.B, addr string, done chan<- struct{}) {
+	defer close(done)
+	c, err := dial(addr)
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	defer c.close()
+	for range 3 {
+		began := time.Now()
+		size, err := c.get("/?recursive=true")
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		b.Logf("the whole tree is %d MiB and took %v", size>>20, time.Since(began))
+	}
+}
