@@ -12,8 +12,9 @@ type Tree struct {
 // New returns a tree that holds nothing but its root.
 func New() *Tree { return FromRoot(newDir("", Attr{}, 0)) }
 
-// FromRoot returns a tree that starts from root, a directory, and leaves root as it is.
-func FromRoot(root *Node) *Tree { return &Tree{root: root, generation: 1} }
+// FromRoot returns a tree that starts from root, a directory, and leaves root as it is. No directory is younger than the
+// root above it, so the next generation is nobody's yet.
+func FromRoot(root *Node) *Tree { return &Tree{root: root, generation: root.dir.generation + 1} }
 
 // Root publishes the tree: what it returns never changes again.
 func (t *Tree) Root() *Node {

@@ -1,0 +1,93 @@
+package tree_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"testing"
+
+	"pando/tree"
+)
+
+// filled returns a tree with so many keys of 100 bytes, made in batches of 100, in directories of the given size. Each
+// value is memory of its own, as it is when it comes out of a log entry.
+func filled(keys, perDirectory int) *tree.Tree {
+	tr := tree.New()
+	value := strings.Repeat("x", 100)
+	for i := range keys {
+		key := i * 7_368_787 % keys // all of them, in no order
+		path := fmt.Sprintf("/1/dir%06d/key%06d", key/perDirectory, key)
+		tr.PutFile(path, strings.Clone(value), tree.Attr{Created: uint64(i), Modified: uint64(i)})
+		if i%100 == 0 {
+			tr.Root()
+		}
+	}
+	return tr
+}
+
+// bytesPerKey measures what a filled tree takes of the heap.
+func bytesPerKey(keys, perDirectory int) float64 {
+	before := heap()
+	tr := filled(keys, perDirectory)
+	used := heap() - before
+	runtime.KeepAlive(tr)
+	return float64(used) / float64(keys)
+}
+
+// TestMemoryPerKey holds the package to 260 bytes for a key of nine with a value of 100. BenchmarkMemory does it at a
+// million keys.
+func TestMemoryPerKey(t *testing.T) {
+	const keys = 100_000
+	for _, perDirectory := range []int{keys, 1000} {
+		if got := bytesPerKey(keys, perDirectory); got > 260 {
+			t.Errorf("directories of %d keys: %.0f bytes per key, more than 260", perDirectory, got)
+		}
+	}
+}
+
+func BenchmarkMemory(b *testing.B) {
+	for _, perDirectory := range []int{1_000_000, 1000, 10} {
+		b.Run(fmt.Sprintf("directory=%d", perDirectory), func(b *testing.B) {
+			for range b.N {
+				b.ReportMetric(bytesPerKey(1_000_000, perDirectory), "B/key")
+			}
+		})
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// BenchmarkPutFile writes into a directory of a million keys, in batches as a loaded server has them.
+func BenchmarkPutFile(b *testing.B) {
+	tr := filled(1_000_000, 1_000_000)
+	keys := make([]string, 1<<16)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("/1/dir000000/key%06d", rand.IntN(1_000_000))
+	}
+	for _, batch := range []int{1, 10, 100} {
+		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
+			b.ReportAllocs()
+			for i := range b.N {
+				tr.PutFile(keys[i%len(keys)], "value", tree.Attr{Created: 1, Modified: 1})
+				if i%batch == 0 {
+					tr.Root()
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkLookup(b *testing.B) {
+	root := filled(1_000_000, 1_000_000).Root()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		root.Lookup([...]string{"/1/dir000000/key000017", "/1/dir000000/key444444", "/1/dir000000/key999999"}[i%3])
+	}
+}
