@@ -55,6 +55,7 @@ func TestThereAndBack(t *testing.T) {
 		"history cleared": {400, []string{"--snapshot-count=300"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if etcd := etcd238(t); etcd != "" {
 				thereAndBack(t, etcd, hops, c.writes, c.args)
 			}
@@ -81,6 +82,7 @@ func thereAndBack(t *testing.T, etcd string, hops []hop, writes int, args []stri
 				t.Fatalf("hop %d, %v: after %v it found\n%s", i, h, hops[i-1], d)
 			}
 		}
+		content.Expire(t, s.Endpoint, random, i%2 == 0)
 		last := content.Fill(t, s.Endpoint, random, writes)
 		left = content.Read(t, s.Endpoint, last)
 		if h.kill {

@@ -57,9 +57,8 @@ func do(t testing.TB, method, endpoint, path string, fields url.Values) answer {
 	return answer{resp.StatusCode, index, string(body), doc}
 }
 
-// Fill makes n random requests of every kind that writes, some of which the server has to refuse, then lets a key and
-// a directory expire. It returns the index of its last write. The same random numbers on the same data make the same
-// requests.
+// Fill makes n random requests of every kind that writes, some of which the server has to refuse, and returns the index
+// of its last write. The same random numbers on the same data make the same requests.
 func Fill(t testing.TB, endpoint string, r *rand.Rand, n int) (last uint64) {
 	t.Helper()
 	for i := range n {
@@ -68,15 +67,29 @@ func Fill(t testing.TB, endpoint string, r *rand.Rand, n int) (last uint64) {
 			t.Fatalf("%s %s: %s", method, path, a.body)
 		}
 	}
-	for _, kind := range []url.Values{form("value", "soon", "ttl", "1"), form("dir", "true", "ttl", "1")} {
-		path := fmt.Sprintf("/expiring/%d", r.Uint64())
-		a := do(t, "PUT", endpoint, path, kind)
-		gone := do(t, "GET", endpoint, fmt.Sprintf("%s?wait=true&waitIndex=%d", path, a.modified()+1), nil)
-		if action, _ := gone.doc.Get("action"); action != "expire" {
-			t.Fatalf("waiting for %s to expire: %s", path, gone.body)
+	return do(t, "PUT", endpoint, "/last", form("value", "<&> \u2028 é")).modified()
+}
+
+// Expire writes a key, or a directory, and waits until it has expired.
+func Expire(t testing.TB, endpoint string, r *rand.Rand, dir bool) {
+	t.Helper()
+	path := fmt.Sprintf("/expiring/%d", r.Uint64())
+	a := do(t, "PUT", endpoint, path, form("ttl", "1", "dir", strconv.FormatBool(dir)))
+	gone := do(t, "GET", endpoint, fmt.Sprintf("%s?wait=true&waitIndex=%d", path, a.modified()+1), nil)
+	if action, _ := gone.doc.Get("action"); action != "expire" {
+		t.Fatalf("want %s to expire, got %s", path, gone.body)
+	}
+}
+
+// Settle makes requests that change nothing, not even the index, but are in the log: what was written before them is
+// then known on disk to be committed, which a server learns only with the next write.
+func Settle(t testing.TB, endpoint string) {
+	t.Helper()
+	for range 3 {
+		if a := do(t, "DELETE", endpoint, "/never-there", nil); a.status != http.StatusNotFound {
+			t.Fatalf("DELETE: %d %s", a.status, a.body)
 		}
 	}
-	return do(t, "PUT", endpoint, "/last", form("value", "<&> \u2028 é")).modified()
 }
 
 // write chooses a request. Keys are few, so that most requests meet what earlier ones have left.

@@ -18,9 +18,19 @@ import (
 type State struct {
 	Index  uint64   // X-Etcd-Index
 	Nodes  []string // a line for each node, hidden ones last
-	Events []string // all that a watcher of the root can still be told, a line each, up to Last
-	Last   uint64   // the index of the last of them
+	Events []Event  // all that a watcher of the root can still be told, up to Last
+	Oldest uint64   // index of the oldest event kept, also one that a watcher of the root is not told; 1 if none was dropped
+	Last   uint64   // index of the newest event to be told
 }
+
+// Event is one event of the history as a line.
+type Event struct {
+	Index uint64
+	Text  string
+}
+
+// window is how many events a server keeps, one for each index.
+const window = 1000
 
 // roots are the subtrees that a State covers; a listing of the root leaves hidden keys out.
 var roots = []string{"/", "/_hidden"}
@@ -29,7 +39,7 @@ var roots = []string{"/", "/_hidden"}
 // returns one.
 func Read(t testing.TB, endpoint string, last uint64) State {
 	t.Helper()
-	s := State{Last: last}
+	s := State{Oldest: 1, Last: last}
 	for _, root := range roots {
 		r := do(t, "GET", endpoint, root+"?recursive=true&sorted=true", nil)
 		if r.status != 200 {
@@ -105,32 +115,46 @@ func (s *State) replay(t testing.TB, endpoint string) {
 		if r.status == 400 {
 			cause, _ := r.doc.Get("cause")
 			m := cleared.FindStringSubmatch(fmt.Sprint(cause))
-			if m == nil || len(s.Events) > 0 {
+			if m == nil || s.Oldest > 1 {
 				t.Fatalf("watching from %d: %s", next, r.body)
 			}
-			s.Events = append(s.Events, "from "+m[1])
-			next, _ = strconv.ParseUint(m[1], 10, 64)
+			s.Oldest, _ = strconv.ParseUint(m[1], 10, 64)
+			next = s.Oldest
 			continue
 		}
 		at := r.modified()
 		if r.status != 200 || at < next {
 			t.Fatalf("watching from %d: %d %s", next, r.status, r.body)
 		}
-		s.Events = append(s.Events, without(r.doc, "ttl"))
+		s.Events = append(s.Events, Event{at, without(r.doc, "ttl")})
 		next = at + 1
 	}
 }
 
-// Same says what is different in another state, "" if nothing is. The index counts only from started on, which is how
-// many times a server was started between the two: each start takes one.
+// Same says what is different in a later state, "" if nothing is. started is how many times a server was started
+// between the two: each start takes one index, and so an event's place in the window.
 func (s State) Same(later State, started uint64) string {
 	var b strings.Builder
 	if s.Index+started != later.Index {
 		fmt.Fprintf(&b, "index %d, want %d\n", later.Index, s.Index+started)
 	}
+	oldest := max(s.Oldest, later.Index-min(later.Index, window)+1)
+	if later.Oldest != oldest {
+		fmt.Fprintf(&b, "oldest event %d, want %d\n", later.Oldest, oldest)
+	}
 	difference(&b, "node", s.Nodes, later.Nodes)
-	difference(&b, "event", s.Events, later.Events)
+	difference(&b, "event", s.since(oldest), later.since(oldest))
 	return b.String()
+}
+
+// since are the events from an index on.
+func (s State) since(oldest uint64) (texts []string) {
+	for _, e := range s.Events {
+		if e.Index >= oldest {
+			texts = append(texts, e.Text)
+		}
+	}
+	return texts
 }
 
 // difference writes the first line that two lists don't have in common.
