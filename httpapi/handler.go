@@ -33,7 +33,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodOptions {
 		return // 200 and nothing else, on any path whatever
 	}
-	if isUnclean(r.URL.Path) {
+	if isUnclean(r.URL.Path) && r.Method != http.MethodConnect { // which need not have a path
 		redirectToClean(w, r)
 		return
 	}

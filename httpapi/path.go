@@ -16,8 +16,11 @@ const (
 	maxDepth = 4000
 )
 
-// isUnclean says whether a path has an empty, "." or ".." element. One slash at the end is clean.
+// isUnclean says whether a path has an empty, "." or ".." element, or nothing at all. One slash at the end is clean.
 func isUnclean(p string) bool {
+	if p == "" {
+		return true
+	}
 	for rest := p; ; {
 		i := strings.IndexByte(rest, '/')
 		if i < 0 {
@@ -37,7 +40,7 @@ func isUnclean(p string) bool {
 // redirectToClean answers a request with an unclean path; nothing is executed. Decoding came first, so an encoded ".." is
 // resolved here as well and can never climb out of the key space inside the store.
 func redirectToClean(w http.ResponseWriter, r *http.Request) {
-	clean := path.Clean(r.URL.Path)
+	clean := path.Clean("/" + r.URL.Path)
 	if strings.HasSuffix(r.URL.Path, "/") && clean != "/" {
 		clean += "/"
 	}

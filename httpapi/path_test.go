@@ -22,6 +22,7 @@ func TestUncleanPathsAreSentElsewhere(t *testing.T) {
 		{"/v2/keys//%25%20%C3%A9%0d%0a", "/v2/keys/%25%20%C3%A9%0D%0A"},
 		{"//v2/keys/a", "/v2/keys/a"},
 		{"/nonsense//x", "/nonsense/x"},
+		{"http://h", "/"},
 	} {
 		for _, method := range []string{"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH"} {
 			form := ""

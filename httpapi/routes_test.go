@@ -28,6 +28,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/v2/machines/", 404, "", notFound},
 		{"PATCH", "/v2/keys/k?ttl=x", 405, "HEAD,GET,PUT,POST,DELETE", refused},
 		{"QGET", "/v2/keys", 405, "HEAD,GET,PUT,POST,DELETE", refused},
+		{"CONNECT", "/v2/keys/a//b", 405, "HEAD,GET,PUT,POST,DELETE", refused},
 		{"get", "/v2/keys/", 405, "HEAD,GET,PUT,POST,DELETE", refused},
 		{"POST", "/version", 405, "GET", refused},
 		{"HEAD", "/health", 405, "GET", refused},
