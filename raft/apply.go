@@ -45,15 +45,14 @@ func (a *applier) run() {
 	}
 }
 
-// applyAll applies the entries of several MsgStorageApply as one batch, in the
-// order that readers rely on: history ring and View (Publish), waiting writers,
-// watchers (Notify).
+// applyAll applies the entries of several MsgStorageApply as one batch, or as
+// several if there are many.
 func (a *applier) applyAll(ms []*raftpb.Message) (published, error) {
 	p := published{messages: ms}
 	if a.n.failure.Load() != nil {
 		return p, ErrStopped
 	}
-	a.results = a.results[:0]
+	unpublished := 0
 	for _, m := range ms {
 		for _, e := range m.GetEntries() {
 			if err := a.applyEntry(e); err != nil {
@@ -61,17 +60,30 @@ func (a *applier) applyAll(ms []*raftpb.Message) (published, error) {
 			}
 			p.index, p.term = e.GetIndex(), e.GetTerm()
 			a.count++
+			if unpublished++; unpublished == maxPublished {
+				a.publish(p)
+				unpublished = 0
+			}
 		}
 	}
-	a.n.sm.Publish(p.index, p.term)
-	a.n.waiters.wake(a.results)
-	clear(a.results)
-	a.n.sm.Notify()
+	if unpublished > 0 {
+		a.publish(p)
+	}
 	if a.n.snaps.due(a.count) {
 		a.n.snaps.start(p.index, p.term, a.conf)
 		a.count = 0
 	}
 	return p, nil
+}
+
+// publish shows what was applied, in the order that readers rely on: history
+// ring and View (Publish), waiting writers, watchers (Notify).
+func (a *applier) publish(p published) {
+	a.n.sm.Publish(p.index, p.term)
+	a.n.waiters.wake(a.results)
+	clear(a.results)
+	a.results = a.results[:0]
+	a.n.sm.Notify()
 }
 
 func (a *applier) applyEntry(e *raftpb.Entry) error {

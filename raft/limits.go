@@ -13,6 +13,10 @@ const (
 	maxUncommitted = 64 << 20
 	// maxApplying bounds the committed entries handed to the apply goroutine.
 	maxApplying = 8 << 20
+	// maxPublished bounds the entries that are published at once (a count): far fewer
+	// than the events that watchers may look back on, so that no stream which keeps
+	// up is overtaken by a single batch.
+	maxPublished = 256
 	// maxQueued bounds proposals waiting for the loop.
 	maxQueued = 16 << 20
 	// maxBatch bounds the proposals that are stepped, and so written, at once. A

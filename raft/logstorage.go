@@ -10,11 +10,27 @@ import (
 // loop.
 type logStorage struct {
 	*etcdraft.MemoryStorage
-	bytes int // size of the data of all entries held
+	bytes   int                      // size of the data of all entries held
+	current *raftpb.SnapshotMetadata // of the published state
 }
 
 func newLogStorage() *logStorage {
 	return &logStorage{MemoryStorage: etcdraft.NewMemoryStorage()}
+}
+
+// applied notes what the published state covers.
+func (s *logStorage) applied(index, term uint64, conf *raftpb.ConfState) {
+	s.current = &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: conf}
+}
+
+// Snapshot is what a member gets that needs entries which are not held any more:
+// the current state, named by its metadata only. The library calls it inside the
+// loop, so nothing is encoded here (replication design, section 7).
+func (s *logStorage) Snapshot() (*raftpb.Snapshot, error) {
+	if s.current == nil {
+		return s.MemoryStorage.Snapshot()
+	}
+	return &raftpb.Snapshot{Metadata: s.current}, nil
 }
 
 // append adds durable entries, replacing any from the first one's index on.

@@ -18,12 +18,11 @@ type loop struct {
 	storage *logStorage
 	conf    *raftpb.ConfState // as of the last applied conf change
 
-	appends   []*raftpb.Message // MsgStorageAppend not yet given to the disk
-	writing   []*raftpb.Message // those the disk has
-	applies   []*raftpb.Message // MsgStorageApply not yet given to the applier
-	applying  bool
-	confAsk   chan confAsk
-	compacted chan snapshotDone
+	appends  []*raftpb.Message // MsgStorageAppend not yet given to the disk
+	writing  []*raftpb.Message // those the disk has
+	applies  []*raftpb.Message // MsgStorageApply not yet given to the applier
+	applying bool
+	confAsk  chan confAsk
 
 	lead        uint64 // 0 if none is known
 	leading     bool   // this member leads
@@ -49,12 +48,11 @@ type confAsk struct {
 func newLoop(n *Node, rn *etcdraft.RawNode, st *opened) *loop {
 	return &loop{
 		n: n, rn: rn, storage: st.storage, conf: st.conf,
-		confAsk:   make(chan confAsk),
-		compacted: make(chan snapshotDone),
-		term:      st.state.Term,
-		applied:   st.snap.Index,
-		replayTo:  max(st.state.Commit, uint64(len(st.bootstrap))),
-		campaign:  true,
+		confAsk:  make(chan confAsk),
+		term:     st.state.Term,
+		applied:  st.snap.Index,
+		replayTo: max(st.state.Commit, uint64(len(st.bootstrap))),
+		campaign: true,
 	}
 }
 
@@ -79,8 +77,6 @@ func (l *loop) run() {
 			l.publishedTo(last)
 		case q := <-l.confAsk:
 			l.applyConf(q)
-		case s := <-l.compacted:
-			l.snapshotTaken(s)
 		case <-l.n.stop:
 			return
 		}
@@ -238,6 +234,7 @@ func (l *loop) feedApplier() {
 func (l *loop) publishedTo(p published) {
 	l.applying = false
 	l.applied = p.index
+	l.storage.applied(p.index, p.term, l.conf)
 	for _, m := range p.messages {
 		for _, r := range m.GetResponses() {
 			l.route(r)
@@ -258,14 +255,6 @@ func (l *loop) publishedTo(p published) {
 func (l *loop) applyConf(q confAsk) {
 	l.conf = l.rn.ApplyConfChange(q.cc)
 	q.answer <- l.conf
-}
-
-// snapshotTaken lets the library know what is on disk; a follower that needs
-// more than the log in memory has is served from it.
-func (l *loop) snapshotTaken(s snapshotDone) {
-	if _, err := l.storage.CreateSnapshot(s.meta.Index, s.conf, nil); err != nil {
-		l.n.log.Debug("snapshot not noted", zap.Error(err))
-	}
 }
 
 // leaderChanged keeps what depends on who leads.

@@ -28,14 +28,7 @@ type snapshotter struct {
 
 type snapshotJob struct {
 	meta  snapshot.Meta
-	conf  *raftpb.ConfState
 	image snapshot.Payload
-}
-
-// snapshotDone tells the loop what is on disk.
-type snapshotDone struct {
-	meta snapshot.Meta
-	conf *raftpb.ConfState
 }
 
 func newSnapshotter(n *Node, st *opened) *snapshotter {
@@ -72,7 +65,7 @@ func (s *snapshotter) start(index, term uint64, conf *raftpb.ConfState) {
 	s.busy.Store(true)
 	s.asked.Store(false)
 	s.lastLog = s.n.disk.written.Load()
-	s.jobs <- snapshotJob{meta: snapshotMeta(index, term, conf), conf: conf, image: s.n.sm.Image()}
+	s.jobs <- snapshotJob{meta: snapshotMeta(index, term, conf), image: s.n.sm.Image()}
 }
 
 func (s *snapshotter) run() {
@@ -104,11 +97,6 @@ func (s *snapshotter) take(j snapshotJob) {
 	}
 	s.want.Store(max(minSnapshotBytes, f.Size))
 	s.n.log.Info("snapshot written", zap.Uint64("index", j.meta.Index), zap.Int64("bytes", f.Size), zap.Duration("took", time.Since(begin)))
-	select {
-	case s.n.loop.compacted <- snapshotDone{meta: j.meta, conf: j.conf}:
-	case <-s.n.stop:
-		return
-	}
 	s.tidy(j.meta.Index)
 }
 

@@ -1,0 +1,86 @@
+package raft
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/snapshot"
+)
+
+// list is a state machine that remembers every command in order. A command is
+// eight bytes of ID and a text.
+type list struct {
+	mu        sync.Mutex
+	applying  []string // applied, perhaps not published
+	published []string
+	index     uint64
+	restored  int // how many commands came from a snapshot
+	members   int
+}
+
+var errPoison = errors.New("a command that must not be skipped")
+
+func command(id uint64, text string) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, id), text...)
+}
+
+func (l *list) Apply(_, _ uint64, data []byte) (uint64, any, error) {
+	text := string(data[8:])
+	if text == "poison" {
+		return 0, nil, errPoison
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.applying = append(l.applying, text)
+	return binary.BigEndian.Uint64(data), len(l.applying), nil
+}
+
+func (l *list) ApplyConfChange(*raftpb.ConfChange) bool {
+	l.members++
+	return true
+}
+
+func (l *list) Publish(index, _ uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.published, l.index = slices.Clone(l.applying), index
+}
+
+func (l *list) Notify() {}
+
+func (l *list) Image() snapshot.Payload { return image(l.texts()) }
+
+func (l *list) Restore(r io.Reader) error {
+	var texts []string
+	if err := json.NewDecoder(r).Decode(&texts); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.applying, l.published, l.restored = texts, slices.Clone(texts), len(texts)
+	return nil
+}
+
+// texts is what readers see.
+func (l *list) texts() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.published)
+}
+
+type image []string
+
+func (i image) WriteTo(w io.Writer) (int64, error) {
+	b, err := json.Marshal([]string(i))
+	if err != nil {
+		return 0, err
+	}
+	n, err := w.Write(b)
+	return int64(n), err
+}
