@@ -100,7 +100,7 @@ watch() {
     curl --silent --show-error --no-buffer --max-time 20 --dump-header "$file.head" --output "$file" "$@" &
     watcher=$!
     for ((try = 0; try < 100; try++)); do
-        tail -c 4 "$file.head" 2>/dev/null | cmp --silent - <(printf '\r\n\r\n') && return
+        [ "$(tail -c 4 "$file.head" 2>/dev/null | od -An -tx1)" = ' 0d 0a 0d 0a' ] && return
         sleep 0.1
     done
     fail "no headers within ten seconds: $*"

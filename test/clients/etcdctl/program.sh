@@ -133,7 +133,7 @@ inOrder() {
 gone() { ! etcdctl get "$1" >"$scratch/gone" 2>&1 && grep -q '100: Key not found' "$scratch/gone"; }
 
 ttl() {
-    prints brief set --ttl 1 $dir/brief brief
+    prints brief set --ttl 2 $dir/brief brief
     prints brief get $dir/brief
     await "$dir/brief expires" gone $dir/brief
 }

@@ -101,13 +101,14 @@ class Program(unittest.TestCase):
     def test_ttl_and_refresh(self):
         written = self.client.write(self.key, 'held', ttl=100)
         self.assertEqual(written.ttl, 100)
-        self.client.refresh(self.key, ttl=1)
+        self.client.refresh(self.key, ttl=2)
         read = self.client.read(self.key)
-        self.assertEqual((read.value, read.ttl), ('held', 1))
+        self.assertEqual(read.value, 'held')
+        self.assertIn(read.ttl, (1, 2))
         began = time.monotonic()
         event = self.client.watch(self.key, index=written.modifiedIndex + 1, timeout=WAIT)
         self.assertEqual((event.action, event._prev_node.value), ('expire', 'held'))
-        self.assertLess(time.monotonic() - began, 3)
+        self.assertLess(time.monotonic() - began, 7)
         with self.assertRaises(etcd.EtcdKeyNotFound):
             self.client.read(self.key)
 
