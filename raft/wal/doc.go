@@ -24,7 +24,7 @@
 // first one, the filler. The mark in the first record of a batch says how long the batch is and how many of its
 // sectors are zeros by themselves, and has a checksum of the batch, which covers what etcd's crc leaves out. Thus:
 //
-//   - a batch with more sectors of zeros than its mark says, or beyond the end of the file, is torn;
+//   - a batch with more sectors of zeros than its mark says, without a filler, or beyond the end of the file, is torn;
 //   - unless a whole batch lies behind it, which is not written before the one in front of it is durable;
 //   - a batch that is complete but wrong is damaged, also if it is the last one.
 //

@@ -163,13 +163,27 @@ func (s *scanner) openBatch(left int64) error {
 		return err
 	}
 	if !m.whole(b[:m.length]) {
-		// The last sector counts to its end, like when it was written.
-		stop := min(int64(len(b)), (s.off+m.length+sector-1)/sector*sector-s.off)
-		torn := zeroSectors(b[:stop], int(m.length), s.off) > m.zeros
+		torn, err := s.batchTorn(m, b)
+		if err != nil {
+			return err
+		}
 		return s.bad(torn, "a batch of %d bytes is not as it was written", m.length)
 	}
 	s.batchEnd = s.off + m.length
 	return nil
+}
+
+// batchTorn reports whether the write of the batch in b, which is not whole, was not finished: sectors of it are missing,
+// or it stopped before the filler.
+func (s *scanner) batchTorn(m mark, b []byte) (bool, error) {
+	// The last sector counts to its end, like when it was written.
+	stop := min(int64(len(b)), (s.off+m.length+sector-1)/sector*sector-s.off)
+	if zeroSectors(b[:stop], int(m.length), s.off) > m.zeros {
+		return true, nil
+	}
+	behind := s.off + m.length
+	end, err := s.dataEnd(behind)
+	return end == behind, err
 }
 
 // beyond decides about a record that would end behind the file. It is torn if it says so itself: a damaged length
