@@ -145,6 +145,15 @@ func uintOf(v any) (uint64, bool) {
 	return u, err == nil
 }
 
+func intOf(v any) (int64, bool) {
+	n, ok := v.(json.Number)
+	if !ok {
+		return 0, false
+	}
+	i, err := n.Int64()
+	return i, err == nil
+}
+
 // indexes are all modifiedIndex and createdIndex within a value.
 func indexes(v any) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) { walk(v, yield) }

@@ -3,6 +3,7 @@ package conformance
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -131,8 +132,8 @@ func (c *comparer) causeOf(path, golden string, got any) {
 }
 
 func (c *comparer) ttl(path string, want, got any) {
-	w, wok := uintOf(want)
-	g, gok := uintOf(got)
+	w, wok := intOf(want)
+	g, gok := intOf(got)
 	if !wok || !gok || max(w, g)-min(w, g) > 1 {
 		c.value(path, want, got)
 	}
@@ -150,12 +151,12 @@ func (c *comparer) expiration(path string, got any, in ordered.Object) {
 		return
 	}
 	v, _ := in.Get("ttl")
-	ttl, ok := uintOf(v)
+	ttl, ok := intOf(v)
 	if !ok {
 		return
 	}
 	left := at.Sub(c.at)
-	if off := left - time.Duration(ttl)*time.Second; off.Abs() > ttlSlack {
+	if off := left.Seconds() - float64(ttl); math.Abs(off) > ttlSlack.Seconds() {
 		c.say(path, "%v left, but the ttl is %d", left.Round(time.Millisecond), ttl)
 	}
 }
