@@ -70,6 +70,7 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("/v2/members", h.serveMembers)
 	mux.HandleFunc("/v2/members/*", h.serveMembers)
 	mux.HandleFunc("/v2/machines", allow(h.serveMachines, http.MethodGet, http.MethodHead))
+	mux.HandleFunc("/v2/auth/enable", allow(h.serveAuthEnable, http.MethodGet, http.MethodPut, http.MethodDelete))
 	mux.HandleFunc("/health", allow(h.serveHealth, http.MethodGet))
 	mux.HandleFunc("/version", allow(serveVersion(h.server), http.MethodGet))
 	mux.NotFound(http.NotFound)

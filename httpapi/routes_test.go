@@ -47,6 +47,10 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/v2/members/leader", 200, "", member + "\n"},
 		{"GET", "/v2/members/leader/", 404, "", `{"message":"Not found"}`},
 		{"GET", "/v2/members/c1", 404, "", `{"message":"Not found"}`},
+		{"GET", "/v2/auth/enable?x", 200, "", `{"enabled":false}` + "\n"},
+		{"PUT", "/v2/auth/enable", 501, "", `{"message":"authentication is not supported"}`},
+		{"HEAD", "/v2/auth/enable", 405, "GET,PUT,DELETE", refused},
+		{"GET", "/v2/auth/enable/", 404, "", notFound},
 		{"GET", "/v2%2F%6Bey%73", 200, "", `{"action":"get","node":{"dir":true}}` + "\n"},
 		{"DELETE", "/v2%2Fkeys/none", 404, "", `{"errorCode":100,"message":"Key not found","cause":"/none","index":3}` + "\n"},
 	} {
