@@ -13,8 +13,8 @@
 //
 // It promises
 //   - the answers of etcd 2.3.8 to the byte, except for what docs/compatibility.md lists with its reason;
-//   - that a connection costs bounded memory whatever its client sends or does not read: about 64 KiB, and for
-//     form bodies what bodyBudget grants to all of them together;
+//   - that a connection costs bounded memory whatever its client sends or does not read: the head of its request, a few
+//     chunks, and for form bodies what bodyBudget grants to all of them together;
 //   - that no request reaches anything but the key space: paths are cleaned before they are looked at.
 //
 // It asks of its caller
