@@ -1,0 +1,83 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"pando/fsys"
+	"pando/raft/wal"
+	"pando/test/fault/keys"
+	"pando/test/server"
+)
+
+// A directory that is copied while the server writes, snapshots first and then the log, is a backup: it holds at least
+// all that had been acknowledged before.
+func TestCopyOfARunningServer(t *testing.T) {
+	s, c := server.Start(t, server.Options{Args: []string{"--snapshot-count", "50"}}), content{}
+	index := c.fill(t, s, 100)
+	life, stop := context.WithCancel(t.Context())
+	written := make(chan int)
+	go func() { written <- overwriteUntil(life, s) }()
+	dir := copyTo(t, s.Dir) // in the order of names: snap, then wal
+	stop()
+	if n := <-written; n == 0 {
+		t.Error("nothing was written during the copy")
+	}
+	copied := server.Start(t, server.Options{Dir: dir})
+	a := do(t, copied, http.MethodGet, keys.Path("/during"))
+	if a.OK() {
+		c["/during"] = a.Node.Value
+	}
+	c.served(t, copied, index)
+}
+
+// overwriteUntil writes one key until ctx ends, and returns how often.
+func overwriteUntil(ctx context.Context, s *server.Server) (n int) {
+	c := keys.New(s.Endpoint, 1)
+	defer c.Close()
+	for {
+		a, err := c.Do(ctx, http.MethodPut, keys.Path("/during"), keys.Form("value", fmt.Sprint(n)))
+		if err != nil || !a.OK() {
+			return n
+		}
+		n++
+	}
+}
+
+// Tools that read the directory of a running server (etcdctl backup) take the commit index in the log at its word. So it
+// must not stay behind for ever when nobody writes.
+func TestCommitIndexIsStored(t *testing.T) {
+	s := server.Start(t, server.Options{})
+	content{}.fill(t, s, 3)
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	late := time.After(5 * time.Second)
+	for {
+		committed, last := stored(t, s.Dir)
+		if committed == last {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-late:
+			t.Fatalf("the log of an idle server goes to %d and says that it is committed up to %d", last, committed)
+		}
+	}
+}
+
+// stored reads from a copy of the log which entry is the last, and which is the last that it says to be committed.
+func stored(t *testing.T, dir string) (committed, last uint64) {
+	t.Helper()
+	w, replay, err := wal.Open(fsys.OS, filepath.Join(copyTo(t, dir), "member", "wal"), wal.Position{}, wal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return replay.State.Commit, replay.Entries[len(replay.Entries)-1].Index
+}
