@@ -39,7 +39,7 @@ func reopen(t *testing.T, name string, file []byte) (*Replay, error) {
 	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700), os.WriteFile(name, file, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	w, r, err := Open(fsys.OS, dir, Position{}, small)
+	w, r, err := Open(fast, dir, Position{}, small)
 	if err != nil {
 		if b, _ := os.ReadFile(name); !bytes.Equal(b, file) {
 			t.Errorf("a log that was refused (%v) was changed", err)
