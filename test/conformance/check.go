@@ -13,21 +13,21 @@ import (
 
 // checker compares one answer of a run; it knows what the step asked.
 type checker struct {
-	comparer
+	*comparer
 	a *answer
 }
 
 // check holds an answer against its golden and says what is wrong.
 func (m *meaning) check(c *Case, a *answer, golden ordered.Object) []string {
-	k := checker{comparer{meaning: m, at: a.at, anyOrder: !a.req.sorted()}, a}
+	k := checker{newComparer(m, a.at, !a.req.sorted()), a}
 	many, several := golden.Get("responses")
 	switch {
 	case a.tally != nil:
-		k.value("fanout", golden, a.tally.golden())
+		k.Value("fanout", golden, a.tally.golden())
 	case several:
 		list, _ := many.([]any)
 		if len(list) != len(a.replies) {
-			k.say("responses", "want %d got %d", len(list), len(a.replies))
+			k.Say("responses", "want %d got %d", len(list), len(a.replies))
 		}
 		for i := range min(len(list), len(a.replies)) {
 			one, _ := list[i].(ordered.Object)
@@ -37,7 +37,7 @@ func (m *meaning) check(c *Case, a *answer, golden ordered.Object) []string {
 		k.reply(c, golden, a.replies[len(a.replies)-1])
 	}
 	k.elapsed()
-	return k.differs
+	return k.Differs
 }
 
 // sorted says that the nodes of the answer have an order.
@@ -55,25 +55,25 @@ func (k *checker) elapsed() {
 	}
 	least, most := ms(limit[0], 0), ms(limit[1], 0)
 	if e := k.a.elapsed; e == nil || *e < least || *e > most {
-		k.say("elapsed", "want %v to %v got %v", least, most, e)
+		k.Say("elapsed", "want %v to %v got %v", least, most, e)
 	}
 }
 
 // reply compares one reply. Whatever the golden does not name must not be there.
 func (k *checker) reply(c *Case, golden ordered.Object, r *reply) {
 	if r.Status == 0 {
-		k.value("error", field(golden, "error"), noAnswer(r.Reply))
+		k.Value("error", field(golden, "error"), noAnswer(r.Reply))
 		return
 	}
-	k.value("status", field(golden, "status"), number(r.Status))
-	k.value("interim", field(golden, "interim"), optional(len(r.Interim) > 0, numbers(r.Interim)))
-	k.value("open", field(golden, "open"), optional(!r.Complete, true))
-	k.value("error", field(golden, "error"), nil)
+	k.Value("status", field(golden, "status"), number(r.Status))
+	k.Value("interim", field(golden, "interim"), optional(len(r.Interim) > 0, numbers(r.Interim)))
+	k.Value("open", field(golden, "open"), optional(!r.Complete, true))
+	k.Value("error", field(golden, "error"), nil)
 	var early any
 	if k.a.early != nil {
 		early = *k.a.early
 	}
-	k.value("early", field(golden, "early"), early)
+	k.Value("early", field(golden, "early"), early)
 	k.headers(golden.Sub("headers"), r)
 	k.body(c, golden, r)
 }
@@ -112,19 +112,19 @@ func noAnswer(r rawhttp.Reply) string {
 
 func (k *checker) body(c *Case, golden ordered.Object, r *reply) {
 	if r.bad != nil {
-		k.say("body", "%v: %s", r.bad, brief(string(r.Body)))
+		k.Say("body", "%v: %s", r.bad, ordered.Brief(string(r.Body)))
 	}
 	if k.a.st.Slow {
-		k.value("slow", field(golden, "slow"), slow(k.a.st, r))
+		k.Value("slow", field(golden, "slow"), slow(k.a.st, r))
 		return
 	}
 	if k.a.st.Summary {
-		k.value("summary", field(golden, "summary"), summary(r))
+		k.Value("summary", field(golden, "summary"), summary(r))
 		return
 	}
 	for _, kd := range []kind{isJSON, isEvents, isText} {
 		if _, named := golden.Get(string(kd)); named != (r.kind == kd) {
-			k.say("body", "%s: in the golden %v, in the answer %v: %s", kd, named, r.kind == kd, brief(string(r.Body)))
+			k.Say("body", "%s: in the golden %v, in the answer %v: %s", kd, named, r.kind == kd, ordered.Brief(string(r.Body)))
 			return
 		}
 	}
@@ -132,15 +132,15 @@ func (k *checker) body(c *Case, golden ordered.Object, r *reply) {
 	switch r.kind {
 	case isJSON:
 		k.document(golden, r)
-		k.value("newline", field(golden, "newline"), one && !bytes.HasSuffix(r.Body, []byte("\n\n")))
+		k.Value("newline", field(golden, "newline"), one && !bytes.HasSuffix(r.Body, []byte("\n\n")))
 	case isEvents:
 		want, _ := field(golden, "events").([]any)
-		k.list("events", want, r.docs)
-		k.value("rest", field(golden, "rest"), optional(len(r.rest) > 0, string(r.rest)))
-		k.value("newline", field(golden, "newline"), one && !bytes.Contains(r.Body, []byte("\n\n")))
+		k.List("events", want, r.docs)
+		k.Value("rest", field(golden, "rest"), optional(len(r.rest) > 0, string(r.rest)))
+		k.Value("newline", field(golden, "newline"), one && !bytes.Contains(r.Body, []byte("\n\n")))
 	case isText:
 		want, _ := field(golden, "text").(string)
-		k.value("text", k.text(want), string(r.Body))
+		k.Value("text", k.text(want), string(r.Body))
 	}
 	if c.Exact && (r.kind == isJSON || r.kind == isEvents) {
 		k.exact(golden, r)
@@ -160,13 +160,13 @@ func (k *checker) document(golden ordered.Object, r *reply) {
 		}
 		want = wo
 	}
-	k.value("json", want, got)
+	k.Value("json", want, got)
 }
 
 func (k *checker) errorIndex(want, got any, r *reply) {
 	token, isToken := want.(string)
 	if !isToken {
-		k.value("json.index", want, got)
+		k.Value("json.index", want, got)
 		return
 	}
 	if token != "cur" {
@@ -175,7 +175,7 @@ func (k *checker) errorIndex(want, got any, r *reply) {
 	}
 	header, _ := etcdIndex(r.Reply)
 	if n, ok := uintOf(got); !ok || n != header || n < k.a.floor || n == 0 {
-		k.say("json.index", "got %s, want the header's index (%d), and not below %d", brief(got), header, k.a.floor)
+		k.Say("json.index", "got %s, want the header's index (%d), and not below %d", ordered.Brief(got), header, k.a.floor)
 	}
 }
 
@@ -185,9 +185,9 @@ func (k *checker) exact(golden ordered.Object, r *reply) {
 	current, _ := r.Get("x-etcd-index")
 	pattern, err := k.raw(want, current)
 	if err != nil {
-		k.say("raw", "%v", err)
+		k.Say("raw", "%v", err)
 	} else if !pattern.Match(r.Body) {
-		k.say("raw", "want %s got %s", brief(want), brief(string(r.Body)))
+		k.Say("raw", "want %s got %s", ordered.Brief(want), ordered.Brief(string(r.Body)))
 	}
 }
 

@@ -19,11 +19,11 @@ func (k *checker) headers(golden ordered.Object, r *reply) {
 		want, wanted := v.(string) // null for one that must be absent
 		got, present := r.Get(name)
 		if wanted != present {
-			k.say("headers."+name, "want %s got %s", brief(v), brief(optional(present, got)))
+			k.Say("headers."+name, "want %s got %s", ordered.Brief(v), ordered.Brief(optional(present, got)))
 			continue
 		}
 		if present && !k.header(name, want, got, r) {
-			k.say("headers."+name, "want %s got %s", want, got)
+			k.Say("headers."+name, "want %s got %s", want, got)
 		}
 	}
 }

@@ -115,7 +115,7 @@ func (st *Step) describe() string {
 	}
 	form := ""
 	if st.Form != nil {
-		form = " " + brief(st.Form)
+		form = " " + ordered.Brief(st.Form)
 	}
 	return fmt.Sprintf("%s %.120s%s", st.Method, st.Path, form)
 }
