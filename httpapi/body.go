@@ -41,15 +41,14 @@ func (f *form) release() {
 }
 
 // readForm reads the body of a PUT or POST if it is a form; any other is not touched (keys-api spec, section 4.1). Memory
-// follows what has arrived, not what was announced. A client that is too slow loses its connection.
-func (h *handler) readForm(w http.ResponseWriter, r *http.Request) (form, error) {
-	f := form{budget: &h.bodies}
+// follows what has arrived, not what was announced. A client that is too slow loses its connection: readForm panics.
+func (h *handler) readForm(w http.ResponseWriter, r *http.Request, f *form) error {
 	if r.Method != http.MethodPut && r.Method != http.MethodPost {
-		return f, nil
+		return nil
 	}
 	isForm, err := hasForm(r)
 	if err != nil || !isForm {
-		return f, err
+		return err
 	}
 	chunk := chunks.Get().(*[chunkSize]byte)
 	defer chunks.Put(chunk)
@@ -58,9 +57,9 @@ func (h *handler) readForm(w http.ResponseWriter, r *http.Request) (form, error)
 		if len(r.Header["Expect"]) == 0 { // who asks first need not send it
 			b.discard()
 		}
-		return f, store.NewError(store.CodeInvalidForm, causeTooLarge, 0)
+		return store.NewError(store.CodeInvalidForm, causeTooLarge, 0)
 	}
-	return f, b.read(&f)
+	return b.read(f)
 }
 
 // hasForm looks at the content type. A malformed one is an error even if it begins well.

@@ -16,9 +16,9 @@ func (h *handler) serveKey(w http.ResponseWriter, r *http.Request, key string) {
 		notAllowed(w, keysMethods)
 		return
 	}
-	f, err := h.readForm(w, r)
+	f := form{budget: &h.bodies}
 	defer f.release()
-	if err != nil {
+	if err := h.readForm(w, r, &f); err != nil {
 		h.fail(w, r, err)
 		return
 	}

@@ -92,6 +92,9 @@ func TestABodyThatNeverComesIsCut(t *testing.T) {
 		if g.View().Index != 3 {
 			t.Error("something was written")
 		}
+		if used := g.handler.(*handler).bodies.used.Load(); used != 0 {
+			t.Error(used, "bytes of the budget are lost")
+		}
 	})
 }
 
