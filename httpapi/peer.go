@@ -36,6 +36,9 @@ func NewPeer(s Server) http.Handler {
 	})
 	mux.NotFound(http.NotFound)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			hurry(w)
+		}
 		if isUnclean(r.URL.Path) {
 			redirectToClean(w, r)
 			return
