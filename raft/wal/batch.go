@@ -12,11 +12,11 @@ import (
 //	 8  tag, length of the field
 //	10  length of the batch in bytes, from this frame to the end of the last record
 //	14  how many sectors of it are zeros
-//	18  CRC-32C of the segment number, the offset, and bytes 0 to 17
+//	18  CRC-32C of bytes 0 to 17, begun with a value made of segment number and offset
 //	22  the same CRC, continued over everything from byte 26 to the end of the batch
 //	26  up to maxPad zeros
 //
-// Numbers are little-endian. Number and offset are part of the checksum so that a batch is valid in one place only.
+// Numbers are little-endian. The place is part of the checksum so that a batch is valid there only.
 const (
 	markSize = 26
 	maxPad   = 31
@@ -36,9 +36,8 @@ type mark struct {
 
 // headSum is the checksum of bytes 0 to 17 of a batch in its place.
 func headSum(seq uint64, off int64, head []byte) uint32 {
-	place := binary.LittleEndian.AppendUint64(make([]byte, 0, 16), seq)
-	place = binary.LittleEndian.AppendUint64(place, uint64(off))
-	return crc32.Update(crc32.Checksum(place, castagnoli), castagnoli, head[:18])
+	place := (seq<<32 ^ uint64(off)) * 0x9e3779b97f4a7c15
+	return crc32.Update(uint32(place>>32), castagnoli, head[:18])
 }
 
 // parseMark reads the mark of a batch that begins with b, markSize bytes or more. It is not ok if it is not valid there.

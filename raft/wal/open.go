@@ -86,7 +86,7 @@ func Positions(f fsys.FS, dir string) ([]Position, error) {
 func positions(ps []Position, s *segment, first uint64) ([]Position, error) {
 	for sc := newScanner(s, 0, false); ; {
 		rec, err := sc.next()
-		if bad := (*badRecord)(nil); errors.Is(err, io.EOF) || errors.As(err, &bad) {
+		if err != nil && (errors.Is(err, io.EOF) || asBad(err) != nil) {
 			return ps, nil
 		}
 		if err != nil {
@@ -164,7 +164,7 @@ func (w *WAL) read(r *replayer) (end *scanner, bad *badRecord, err error) {
 		if err == nil {
 			continue
 		}
-		if !errors.As(err, &bad) {
+		if bad = asBad(err); bad == nil {
 			return nil, nil, err
 		}
 		if !bad.torn || i < len(w.segments)-1 {

@@ -53,16 +53,16 @@ func (r *replayer) segment(s *scanner) error {
 		if err == nil {
 			err = r.add(n, at, rec)
 		}
-		if errors.Is(err, io.EOF) && n < 2 {
-			return &badRecord{off: at, why: "the file has no header"}
-		}
-		if bad := (*badRecord)(nil); errors.As(err, &bad) && n < 2 {
-			bad.torn = false // a header is durable before the file has its name
-		}
-		if errors.Is(err, io.EOF) {
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF) && n >= 2:
 			return nil
-		}
-		if err != nil {
+		case errors.Is(err, io.EOF):
+			return &badRecord{off: at, why: "the file has no header"}
+		default:
+			if bad := asBad(err); bad != nil && n < 2 {
+				bad.torn = false // a header is durable before the file has its name
+			}
 			return err
 		}
 	}

@@ -29,6 +29,13 @@ type badRecord struct {
 
 func (b *badRecord) Error() string { return fmt.Sprintf("at byte %d: %s", b.off, b.why) }
 
+// asBad returns the badRecord that err is; nil if it is another error.
+func asBad(err error) *badRecord {
+	var bad *badRecord
+	errors.As(err, &bad)
+	return bad
+}
+
 func newScanner(s *segment, crc uint32, share bool) *scanner {
 	return &scanner{seg: s, crc: crc, win: window{f: s.file, size: s.size, share: share}}
 }
