@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -189,3 +190,6 @@ func write(b *strings.Builder, v any) {
 		b.Write(bytes.TrimRight(line.Bytes(), "\n"))
 	}
 }
+
+// Int is a number as a value.
+func Int(n int) json.Number { return json.Number(strconv.Itoa(n)) }
