@@ -83,3 +83,19 @@ func TestReadersBesideWriter(t *testing.T) {
 	close(roots)
 	readers.Wait()
 }
+
+// TestTreeFromRoot: two trees from one root know nothing of each other, nor does the one that the root came from.
+func TestTreeFromRoot(t *testing.T) {
+	first := build(t, "/d/a")
+	root := first.Root()
+	want := dump(root)
+	second := tree.FromRoot(root)
+	first.PutFile("/d/first", "new", tree.Attr{Created: 2, Modified: 2})
+	second.PutFile("/d/second", "new", tree.Attr{Created: 2, Modified: 2})
+	if got := dump(root); got != want {
+		t.Errorf("the root changed to\n%s", got)
+	}
+	if one, two := first.Root(), second.Root(); one.Child("d").Child("second") != nil || two.Child("d").Child("first") != nil {
+		t.Error("the trees see each other's files")
+	}
+}
