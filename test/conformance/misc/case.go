@@ -69,10 +69,14 @@ type Step struct {
 	Says       []string `json:"says"`             // texts that must be among its output
 	ServerArgs bool     `json:"with_server_args"` // of use to those who record
 
-	Stop  string    `json:"stop"` // a signal's name without SIG
-	Start *struct{} `json:"start"`
+	Stop  string `json:"stop"` // a signal's name without SIG
+	Start *struct {
+		Args []string `json:"args"` // instead of the case's
+	} `json:"start"`
 
-	DeriveIDs *struct{} `json:"derive_ids"`
+	DeriveIDs *struct {
+		Token string `json:"token"` // of the cluster; "" is etcd's default
+	} `json:"derive_ids"`
 
 	Capture   map[string]string `json:"capture"` // names to keep, by where in the answer: a field, or a pattern for CLI
 	TimeoutMS int               `json:"timeout_ms"`
