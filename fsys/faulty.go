@@ -32,7 +32,7 @@ const (
 
 // Call labels one call of a method.
 type Call struct {
-	Seq  int    // 1 for the first call of this Faulty
+	Seq  int // 1 for the first call of this Faulty
 	Kind Kind
 	Name string // the path; the new one of a rename
 	Size int    // bytes to read or write
