@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -58,16 +59,9 @@ func RunAll(cases []*Case, o Options) (Report, error) {
 	}
 	// The long ones first, so that they don't run alone at the end.
 	slices.SortStableFunc(together, func(a, b *Case) int { return b.waits() - a.waits() })
-	o.run(u.Host, together, cmpOr(o.Jobs, Jobs), &report)
+	o.run(u.Host, together, max(1, cmp.Or(o.Jobs, Jobs)), &report)
 	o.run(u.Host, alone, 1, &report)
 	return report, nil
-}
-
-func cmpOr(n, otherwise int) int {
-	if n < 1 {
-		return otherwise
-	}
-	return n
 }
 
 func (o Options) chooses(c *Case) bool {
