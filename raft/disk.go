@@ -18,12 +18,11 @@ type disk struct {
 	wal *wal.WAL
 
 	work    chan []*raftpb.Message // capacity 1; closed by the loop when it ends
-	done    chan struct{}          // capacity 1; one for each batch of work, also a failed one
+	done    chan bool              // capacity 1; for each batch of work, whether it is durable
 	records chan snapshotRecord    // from the snapshot goroutine, which waits for the answer
 
 	state   wal.HardState // as last handed to the WAL
 	written atomic.Int64  // bytes written since start, for the snapshot trigger
-	noSpace atomic.Pointer[error]
 }
 
 // snapshotRecord asks for a durable WAL record of a snapshot (release false), or
@@ -38,7 +37,7 @@ func newDisk(n *Node, w *wal.WAL, st wal.HardState) *disk {
 	return &disk{
 		n: n, wal: w, state: st,
 		work:    make(chan []*raftpb.Message, 1),
-		done:    make(chan struct{}, 1),
+		done:    make(chan bool, 1),
 		records: make(chan snapshotRecord),
 	}
 }
@@ -51,11 +50,11 @@ func (d *disk) run() {
 			if !ok {
 				return
 			}
-			if err := d.append(ms); err != nil {
+			err := d.append(ms)
+			if err != nil && !errors.Is(err, ErrStopped) {
 				d.n.fail(fmt.Errorf("writing the log: %w", err))
 			}
-			d.noteSpace()
-			d.done <- struct{}{}
+			d.done <- err == nil
 		case r := <-d.records:
 			r.answer <- d.record(r)
 		}
@@ -63,11 +62,11 @@ func (d *disk) run() {
 }
 
 // append writes what several MsgStorageAppend ask for as one batch. It is
-// durable when append returns, if anything in it must be: entries, a term or a
-// vote; a commit index alone need not.
+// durable when append returns nil, if anything in it must be: entries, a term or
+// a vote; a commit index alone need not. ErrStopped: the node stops anyway.
 func (d *disk) append(ms []*raftpb.Message) error {
 	if d.n.failure.Load() != nil {
-		return nil // poisoned: responses of this batch must not be taken for durable
+		return ErrStopped // the log is dead: nothing more can become durable
 	}
 	b := wal.Batch{}
 	for _, m := range ms {
@@ -100,34 +99,12 @@ func (d *disk) appendWithRoom(b wal.Batch) error {
 		if !errors.Is(err, wal.ErrNoSpace) {
 			return err
 		}
-		d.noteSpace()
 		select {
 		case <-time.After(time.Second):
 		case <-d.n.stop:
-			return nil // never acknowledged
+			return ErrStopped
 		}
 	}
-}
-
-// noteSpace keeps full up to date and says so once in the log.
-func (d *disk) noteSpace() {
-	err := d.wal.PrepareErr()
-	switch was := d.full(); {
-	case err != nil && was == nil:
-		d.n.log.Error("the next log segment cannot be prepared: writes are refused until there is room", zap.Error(err))
-		d.noSpace.Store(&err)
-	case err == nil && was != nil:
-		d.n.log.Info("the next log segment could be prepared: writes are taken again")
-		d.noSpace.Store(nil)
-	}
-}
-
-// full is why writes are refused for want of room; nil if they are not. Any goroutine.
-func (d *disk) full() error {
-	if p := d.noSpace.Load(); p != nil {
-		return *p
-	}
-	return nil
 }
 
 func (d *disk) record(r snapshotRecord) error {

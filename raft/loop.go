@@ -33,6 +33,7 @@ type loop struct {
 	ownTerm     bool   // this leader has applied an entry of its term
 	electionEnd time.Time
 	isReady     bool
+	noSpace     error // why the log cannot grow
 
 	readCounter uint64
 	readAsked   bool
@@ -71,7 +72,11 @@ func (l *loop) run() {
 		case <-l.n.wake:
 		case <-ticker.C:
 			l.tick()
-		case <-l.n.disk.done:
+		case durable := <-l.n.disk.done:
+			if !durable {
+				l.writing, l.appends = nil, nil // nothing may be written over a hole
+				return
+			}
 			l.written()
 		case last := <-l.n.apply.done:
 			l.publishedTo(last)
@@ -87,7 +92,9 @@ func (l *loop) run() {
 // index that was waiting for company is written now.
 func (l *loop) handBack() {
 	if len(l.writing) > 0 {
-		<-l.n.disk.done // its responses are of no use any more
+		if durable := <-l.n.disk.done; !durable {
+			l.appends = nil // nothing may be written over a hole
+		}
 	}
 	if l.n.failure.Load() == nil && len(l.appends) > 0 {
 		l.n.disk.work <- l.appends
@@ -101,8 +108,22 @@ func (l *loop) tick() {
 	l.rn.Tick()
 	l.readAsked = false // ask again: the library may have dropped the question
 	l.checkReady()
-	l.n.queue.setFull(l.n.disk.full())
+	l.noteSpace()
 	l.publishStatus()
+}
+
+// noteSpace refuses proposals while the next log segment cannot be prepared,
+// long before the log is really full, and says so once.
+func (l *loop) noteSpace() {
+	was := l.noSpace
+	l.noSpace = l.n.disk.wal.PrepareErr()
+	switch {
+	case l.noSpace != nil && was == nil:
+		l.n.log.Error("the next log segment cannot be prepared: writes are refused until there is room", zap.Error(l.noSpace))
+	case l.noSpace == nil && was != nil:
+		l.n.log.Info("the next log segment could be prepared: writes are taken again")
+	}
+	l.n.queue.setFull(l.noSpace)
 }
 
 // campaignIfLone makes a lone member leader at once instead of after an
@@ -283,7 +304,7 @@ func (l *loop) publishStatus() {
 	s := Status{
 		MemberID: old.MemberID, ClusterID: old.ClusterID,
 		Leader: l.lead, Term: l.term, Applied: l.applied,
-		LeaderSince: old.LeaderSince, DiskFull: l.n.disk.full() != nil,
+		LeaderSince: old.LeaderSince, DiskFull: l.noSpace != nil,
 	}
 	if s.Leader != old.Leader {
 		s.LeaderSince = time.Now()
