@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -21,30 +22,43 @@ func TestCopyOfARunningServer(t *testing.T) {
 	index := c.fill(t, s, 100)
 	life, stop := context.WithCancel(t.Context())
 	written := make(chan int)
-	go func() { written <- overwriteUntil(life, s) }()
+	go func() {
+		defer close(written)
+		overwrites(life, s, written)
+	}()
+	first := <-written
 	dir := copyTo(t, s.Dir) // in the order of names: snap, then wal
+	if last := <-written; last < first {
+		t.Error("the server has stopped writing")
+	}
 	stop()
-	if n := <-written; n == 0 {
-		t.Error("nothing was written during the copy")
+	for range written { // until the writer has ended
 	}
 	copied := server.Start(t, server.Options{Dir: dir})
 	a := do(t, copied, http.MethodGet, keys.Path("/during"))
-	if a.OK() {
-		c["/during"] = a.Node.Value
+	if !a.OK() {
+		t.Fatalf("/during: %s", a)
 	}
+	if n, err := strconv.Atoi(a.Node.Value); err != nil || n < first {
+		t.Errorf("%d was acknowledged before the copy, which has %s", first, a)
+	}
+	c["/during"] = a.Node.Value
 	c.served(t, copied, index)
 }
 
-// overwriteUntil writes one key until ctx ends, and returns how often.
-func overwriteUntil(ctx context.Context, s *server.Server) (n int) {
+// overwrites writes one key until ctx ends, and tells how often it has whenever somebody listens.
+func overwrites(ctx context.Context, s *server.Server, written chan<- int) {
 	c := keys.New(s.Endpoint, 1)
 	defer c.Close()
-	for {
+	for n := 1; ; n++ {
 		a, err := c.Do(ctx, http.MethodPut, keys.Path("/during"), keys.Form("value", fmt.Sprint(n)))
 		if err != nil || !a.OK() {
-			return n
+			return
 		}
-		n++
+		select {
+		case written <- n:
+		default:
+		}
 	}
 }
 
