@@ -1,11 +1,12 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
+
+	jsoniter "github.com/json-iterator/go"
 
 	"pando/store"
 )
@@ -94,5 +95,5 @@ func writeJSON(w http.ResponseWriter, status int, document any) {
 	w.Header()["Content-Type"] = typeJSON
 	w.WriteHeader(status)
 	// Nothing here can fail to be encoded; a client that has gone needs nothing.
-	_ = json.NewEncoder(w).Encode(document)
+	_ = jsoniter.ConfigCompatibleWithStandardLibrary.NewEncoder(w).Encode(document)
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 
+	"pando/eventhistory"
 	"pando/store"
 )
 
@@ -30,7 +31,11 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request, c *store.Command
 			endWatch(r, c.Stream)
 			return nil
 		}
-		_, err = w.Write(e.Encoded(encodeEvent))
+		body := e.Encoded(encodeEvent)
+		_, err = w.Write(body)
+		if err == nil && c.Stream && toldTwice(e, c.Path, watcher.StartIndex()) {
+			_, err = w.Write(body)
+		}
 		if err != nil || !c.Stream {
 			return nil
 		}
@@ -38,6 +43,16 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request, c *store.Command
 			return nil
 		}
 	}
+}
+
+// toldTwice reports whether a stream gets an event two times, as the reference's do of the removal of the very node that they
+// watch: its rules for the key and for what was removed with it both hold (keys-api spec, section 15.4). A replay finds it once.
+func toldTwice(e *eventhistory.Event, path string, accepted uint64) bool {
+	switch e.Action {
+	case "delete", "compareAndDelete", "expire":
+		return e.Node.Key == path && e.Index() > accepted
+	}
+	return false
 }
 
 // endWatch ends an answer that has no further event. A stream ends after a whole line, and its client asks again. A poll
