@@ -2,7 +2,9 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"path/filepath"
 	"strconv"
@@ -27,7 +29,13 @@ func TestCopyOfARunningServer(t *testing.T) {
 		overwrites(life, s, written)
 	}()
 	first := <-written
-	dir := copyTo(t, s.Dir) // in the order of names: snap, then wal
+	dir, err := tryCopyTo(t, s.Dir) // in the order of names: snap, then wal
+	for tries := 1; errors.Is(err, fs.ErrNotExist) && tries < 50; tries++ {
+		dir, err = tryCopyTo(t, s.Dir) // a snapshot was purged, or given its name, before it was read
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	if last := <-written; last < first {
 		t.Error("the server has stopped writing")
 	}

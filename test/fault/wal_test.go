@@ -23,11 +23,18 @@ func written(t *testing.T, n int, args ...string) (s *server.Server, c content, 
 // copyTo copies a data directory, so that one can be damaged in several ways.
 func copyTo(t *testing.T, dir string) (copied string) {
 	t.Helper()
-	copied = filepath.Join(t.TempDir(), "data")
-	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+	copied, err := tryCopyTo(t, dir)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return copied
+}
+
+// tryCopyTo copies in the order of names. Of a directory that is in use, a file may vanish meanwhile.
+func tryCopyTo(t *testing.T, dir string) (copied string, err error) {
+	t.Helper()
+	copied = filepath.Join(t.TempDir(), "data")
+	return copied, os.CopyFS(copied, os.DirFS(dir))
 }
 
 // A bit that turned inside what was acknowledged: refused, not guessed.
