@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -60,6 +61,7 @@ func (e *encoder) flush() {
 		e.out.WriteHeader(e.status)
 	}
 	e.send()
+	runtime.Gosched() // a long answer lets the short ones of others go first
 }
 
 func (e *encoder) send() {

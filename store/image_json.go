@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/base64"
+	"runtime"
 	"time"
 	"unicode/utf8"
 )
@@ -78,6 +79,7 @@ func (w *imageWriter) flush() {
 		var n int
 		n, w.err = w.to.Write(w.buf)
 		w.written += int64(n)
+		runtime.Gosched() // a snapshot lets requests go first
 	}
 	w.buf = w.buf[:0]
 }
