@@ -105,10 +105,8 @@ func TestReadOnlyDirectory(t *testing.T) {
 	s := server.Start(t, server.Options{Dir: dir})
 	content{}.fill(t, s, 3)
 	s.Kill()
-	readable := exec.CommandContext(t.Context(), "chmod", "-R", "a+rX,a-w", dir)
-	if out, err := readable.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	chmod(t, "a+rX,a-w", dir)
+	t.Cleanup(func() { chmod(t, "u+w", dir) }) // so that it can be removed
 	before := listing(t, dir)
 	output, status, ok := asNobody(t, dir)
 	if !ok {
@@ -117,5 +115,13 @@ func TestReadOnlyDirectory(t *testing.T) {
 	sentence(t, output, status, "ERROR", dir, "permission denied", fmt.Sprint(nobody))
 	if after := listing(t, dir); after != before {
 		t.Errorf("the directory changed from\n%s\nto\n%s", before, after)
+	}
+}
+
+// chmod changes the permissions of dir and everything in it.
+func chmod(t *testing.T, mode, dir string) {
+	t.Helper()
+	if out, err := exec.Command("chmod", "-R", mode, dir).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
 	}
 }
