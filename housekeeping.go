@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -51,6 +53,8 @@ func (s *server) housekeeping() {
 
 // admit looks at the replayed state before anybody else does.
 func (s *server) admit() error {
+	s.reportV3Keys()
+	s.reportStranger()
 	if skipped := s.machine.takeSkipped(); len(skipped) > 0 {
 		s.reportSkipped(skipped)
 		s.node.RequestSnapshot() // behind it, etcd 2.3 can read the directory again
@@ -60,6 +64,25 @@ func (s *server) admit() error {
 			"Serving it would open it to everybody. Disable authentication with the server that wrote it, or keep that server", raft.ErrDataDir)
 	}
 	return nil
+}
+
+// reportV3Keys says so when etcd 3 kept keys of its own API beside the v2 data.
+func (s *server) reportV3Keys() {
+	db := filepath.Join(s.cfg.SnapDir, "db")
+	if info, err := os.Stat(db); err == nil {
+		s.log.Warn("etcd 3's own key space is in this file, which is left alone: keys written through that API are not served",
+			zap.String("file", db), zap.Int64("bytes", info.Size()))
+	}
+}
+
+// reportStranger says so when the members in the directory are others: it is a
+// copy, and nobody will ever lead here.
+func (s *server) reportStranger() {
+	if slices.ContainsFunc(s.View().Members(), func(m store.Member) bool { return m.ID == s.MemberID() }) {
+		return
+	}
+	s.log.Error("this member is not among the members of its own data directory, so it can never write: " +
+		"it was made by etcdctl backup, and etcd has to be started on it once with --force-new-cluster")
 }
 
 func (s *server) reportSkipped(kinds map[string]int) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"go.uber.org/zap"
@@ -82,4 +83,13 @@ func makeDir(f fsys.FS, dir string) error {
 		return fmt.Errorf("%w: %s cannot be created: %w; it must be writable by the user that runs pando", ErrDataDir, dir, err)
 	}
 	return f.SyncDir(filepath.Dir(dir))
+}
+
+// advise adds what the operator can do where the system does not let this process use the directory.
+func advise(cfg Config, err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return fmt.Errorf("%w (this process runs as uid %d: make that user the owner of %s and everything in it, or run pando as its owner)",
+		err, os.Geteuid(), cfg.DataDir)
 }

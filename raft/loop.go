@@ -18,6 +18,8 @@ type loop struct {
 	storage *logStorage
 	conf    *raftpb.ConfState // as of the last applied conf change
 
+	lastRemoved *raftpb.ConfChange // the removal of the only voter, until another is added
+
 	appends  []*raftpb.Message // MsgStorageAppend not yet given to the disk
 	writing  []*raftpb.Message // those the disk has
 	applies  []*raftpb.Message // MsgStorageApply not yet given to the applier
@@ -106,6 +108,7 @@ func (l *loop) handBack() {
 
 func (l *loop) tick() {
 	l.rn.Tick()
+	l.feedCommit()
 	l.readAsked = false // ask again: the library may have dropped the question
 	l.checkReady()
 	l.noteSpace()
@@ -215,6 +218,16 @@ func (l *loop) feedDisk() {
 	l.n.disk.work <- l.writing
 }
 
+// feedCommit writes a commit index that found no company within a tick: tools that
+// copy the log of a running member, and etcd 2.3, take the stored one at its word.
+func (l *loop) feedCommit() {
+	if len(l.writing) > 0 || len(l.appends) == 0 {
+		return
+	}
+	l.writing, l.appends = l.appends, nil
+	l.n.disk.work <- l.writing
+}
+
 func anyResponse(ms []*raftpb.Message) bool {
 	for _, m := range ms {
 		if len(m.GetResponses()) > 0 || len(m.GetEntries()) > 0 {
@@ -272,10 +285,29 @@ func (l *loop) publishedTo(p published) {
 	l.publishStatus()
 }
 
-// applyConf answers the applier, which waits at a conf change.
+// applyConf answers the applier, which waits at a conf change. etcd 2.3 with
+// --force-new-cluster removes all voters before it adds its own member. The
+// library cannot be without a voter, so the last removal waits for that addition.
 func (l *loop) applyConf(q confAsk) {
-	l.conf = l.rn.ApplyConfChange(q.cc)
+	switch last := l.lastRemoved; {
+	case l.removesLast(q.cc):
+		l.lastRemoved = q.cc
+	case last != nil && q.cc.GetType() == raftpb.ConfChangeAddNode && q.cc.GetNodeId() != 0:
+		l.conf = l.rn.ApplyConfChange(q.cc)
+		if q.cc.GetNodeId() != last.GetNodeId() {
+			l.conf = l.rn.ApplyConfChange(last)
+		}
+		l.lastRemoved = nil
+	default:
+		l.conf = l.rn.ApplyConfChange(q.cc)
+	}
 	q.answer <- l.conf
+}
+
+// removesLast reports whether cc takes away the only voter.
+func (l *loop) removesLast(cc *raftpb.ConfChange) bool {
+	v := l.conf.GetVoters()
+	return cc.GetType() == raftpb.ConfChangeRemoveNode && len(v) == 1 && v[0] == cc.GetNodeId()
 }
 
 // leaderChanged keeps what depends on who leads.

@@ -90,7 +90,7 @@ type Node struct {
 func Start(cfg Config, sm StateMachine) (*Node, error) {
 	st, err := open(cfg, sm)
 	if err != nil {
-		return nil, err
+		return nil, advise(cfg, err)
 	}
 	n := &Node{
 		cfg: cfg, log: cfg.Logger, sm: sm, meta: st.meta,

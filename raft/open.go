@@ -96,8 +96,9 @@ func restore(cfg Config, l layout, sm StateMachine) (*opened, error) {
 		return create(cfg, l)
 	}
 	o.wal, o.meta = w, replay.Metadata
-	if replay.Repaired != nil {
-		cfg.Logger.Warn("cut a torn write from the end of the log; it was never acknowledged", zap.Any("repair", replay.Repaired))
+	if r := replay.Repaired; r != nil {
+		cfg.Logger.Warn("cut a torn write from the end of the log; it was never acknowledged",
+			zap.String("file", r.File), zap.Int64("offset", r.Offset), zap.Int64("bytes", r.Bytes), zap.String("why", r.Why))
 	}
 	if err := o.fill(replay); err != nil {
 		w.Close()
