@@ -1,7 +1,7 @@
 package raft
 
 import (
-	"errors"
+	"math/rand/v2"
 	"time"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -20,6 +20,7 @@ type loop struct {
 
 	lastRemoved *raftpb.ConfChange // the removal of the only voter, until another is added
 
+	outbox   []*raftpb.Message // for other members, sent at the end of a round
 	appends  []*raftpb.Message // MsgStorageAppend not yet given to the disk
 	writing  []*raftpb.Message // those the disk has
 	applies  []*raftpb.Message // MsgStorageApply not yet given to the applier
@@ -35,7 +36,14 @@ type loop struct {
 	ownTerm     bool   // this leader has applied an entry of its term
 	electionEnd time.Time
 	isReady     bool
-	noSpace     error // why the log cannot grow
+	noSpace     error  // why the log cannot grow
+	settled     uint64 // highest term of an applied entry: see proposeAgain
+	forwarding  forwarding
+	received    map[uint64]received // from each member, while this one leads
+
+	hurry     *time.Timer // runs out when it is time to campaign early
+	hurryFor  uint64      // because the connection to this member broke
+	firstRead chan error  // answered when what a leader has committed was applied here
 
 	readCounter uint64
 	readAsked   bool
@@ -49,13 +57,18 @@ type confAsk struct {
 }
 
 func newLoop(n *Node, rn *etcdraft.RawNode, st *opened) *loop {
+	first := make(chan error, 1)
+	if err := n.reads.put(first); err != nil {
+		n.fail(err) // nobody else can have filled the queue
+	}
 	return &loop{
-		n: n, rn: rn, storage: st.storage, conf: st.conf,
-		confAsk:  make(chan confAsk),
-		term:     st.state.Term,
-		applied:  st.snap.Index,
-		replayTo: max(st.state.Commit, uint64(len(st.bootstrap))),
-		campaign: true,
+		n: n, rn: rn, storage: st.storage, conf: st.conf, firstRead: first,
+		forwarding: forwarding{life: rand.Uint64()},
+		confAsk:    make(chan confAsk),
+		term:       st.state.Term,
+		applied:    st.snap.Index,
+		replayTo:   max(st.state.Commit, uint64(len(st.bootstrap))),
+		campaign:   true,
 	}
 }
 
@@ -65,8 +78,12 @@ func (l *loop) run() {
 	ticker := time.NewTicker(l.n.cfg.Heartbeat)
 	defer ticker.Stop()
 	l.electionEnd = time.Now().Add(l.n.cfg.Election)
+	l.hurry = time.NewTimer(time.Hour)
+	l.hurry.Stop()
+	defer l.hurry.Stop()
 	for {
 		l.campaignIfLone()
+		l.handleReadies() // what follows must know who leads in which term
 		l.propose()
 		l.askReads()
 		l.handleReadies()
@@ -74,6 +91,14 @@ func (l *loop) run() {
 		case <-l.n.wake:
 		case <-ticker.C:
 			l.tick()
+		case m := <-l.n.inbox:
+			l.receive(m)
+		case id := <-l.n.lost:
+			l.connectionLost(id)
+		case <-l.hurry.C:
+			l.campaignEarly()
+		case asked := <-l.n.handOver:
+			asked <- l.transfer()
 		case durable := <-l.n.disk.done:
 			if !durable {
 				l.writing, l.appends = nil, nil // nothing may be written over a hole
@@ -109,6 +134,7 @@ func (l *loop) handBack() {
 func (l *loop) tick() {
 	l.rn.Tick()
 	l.feedCommit()
+	l.resend()
 	l.readAsked = false // ask again: the library may have dropped the question
 	l.checkReady()
 	l.noteSpace()
@@ -150,29 +176,6 @@ func (l *loop) lone() bool {
 	return len(v) == 1 && v[0] == l.n.meta.NodeID
 }
 
-// propose steps what is queued, while this member leads and its disk is idle.
-func (l *loop) propose() {
-	if len(l.writing) > 0 || !l.leading || l.n.queue.empty() {
-		return
-	}
-	ps := l.n.queue.take()
-	if len(ps) == 0 {
-		return
-	}
-	ents := make([]*raftpb.Entry, len(ps))
-	for i, p := range ps {
-		ents[i] = &raftpb.Entry{Type: raftpb.EntryNormal.Enum(), Data: p.data}
-	}
-	id := l.n.meta.NodeID
-	err := l.rn.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &id, Entries: ents})
-	switch {
-	case errors.Is(err, etcdraft.ErrProposalDropped):
-		l.n.queue.putBack(ps) // too much uncommitted, or leadership is moving: later
-	case err != nil:
-		l.n.fail(err)
-	}
-}
-
 // handleReadies distributes everything the library has to say.
 func (l *loop) handleReadies() {
 	for l.rn.HasReady() {
@@ -190,6 +193,7 @@ func (l *loop) handleReadies() {
 			l.leaderChanged(rd.SoftState)
 		}
 	}
+	l.sendOut() // a leader's entries leave before its own fsync
 	l.feedDisk()
 	l.feedApplier()
 }
@@ -205,6 +209,8 @@ func (l *loop) route(m *raftpb.Message) {
 		if err := l.rn.Step(m); err != nil {
 			l.n.log.Debug("response of local storage not taken", zap.Error(err))
 		}
+	default:
+		l.outbox = append(l.outbox, m)
 	}
 }
 
@@ -277,11 +283,12 @@ func (l *loop) publishedTo(p published) {
 	if l.leading && p.term == l.term {
 		l.ownTerm = true
 	}
+	l.proposeAgain(p.term)
 	if err := l.storage.compact(l.applied); err != nil {
 		l.n.fail(err)
 	}
-	l.checkReady()
 	l.releaseReads()
+	l.checkReady()
 	l.publishStatus()
 }
 
@@ -317,6 +324,7 @@ func (l *loop) leaderChanged(s *etcdraft.SoftState) {
 	}
 	l.lead, l.leading = s.Lead, s.RaftState == etcdraft.StateLeader
 	l.ownTerm = l.ownTerm && l.leading
+	l.received = map[uint64]received{}
 	l.publishStatus()
 }
 
@@ -325,9 +333,20 @@ func (l *loop) checkReady() {
 	if l.isReady || l.applied < l.replayTo {
 		return
 	}
-	if l.ownTerm || !l.lone() && time.Now().After(l.electionEnd) {
+	if l.ownTerm || !l.lone() && (l.caughtUp() || time.Now().After(l.electionEnd)) {
 		l.isReady = true
 		close(l.n.ready)
+	}
+}
+
+// caughtUp reports whether everything that a leader knew to be committed when it
+// was first asked has been applied here.
+func (l *loop) caughtUp() bool {
+	select {
+	case err := <-l.firstRead:
+		return err == nil
+	default:
+		return false
 	}
 }
 

@@ -41,6 +41,8 @@ type Config struct {
 	Heartbeat time.Duration // between a leader's heartbeats; one tick
 	Election  time.Duration // a follower's patience; at least five heartbeats
 
+	Transport Transport // optional: the way to the other members
+
 	SnapshotCount uint64 // optional: entries between snapshots; 0 = by log bytes
 	MaxSnapshots  int    // snapshot files kept; 0 = all
 	MaxWALs       int    // log files kept; 0 = all
@@ -70,6 +72,11 @@ type Node struct {
 	reads   readQueue
 	wake    chan struct{} // capacity 1: proposals or reads wait for the loop
 
+	transport Transport
+	inbox     chan *raftpb.Message // from other members
+	lost      chan uint64          // members whose connection broke
+	handOver  chan chan bool       // requests to give up the leadership
+
 	status  atomic.Pointer[Status]
 	ready   chan struct{} // closed by the loop when the log has been replayed
 	stop    chan struct{} // closed by Close or by the first failure
@@ -96,9 +103,17 @@ func Start(cfg Config, sm StateMachine) (*Node, error) {
 		cfg: cfg, log: cfg.Logger, sm: sm, meta: st.meta,
 		waiters: newWaiters(),
 		wake:    make(chan struct{}, 1),
-		ready:   make(chan struct{}),
-		stop:    make(chan struct{}),
-		done:    make(chan struct{}),
+
+		transport: cfg.Transport,
+		inbox:     make(chan *raftpb.Message, maxInbox),
+		lost:      make(chan uint64),
+		handOver:  make(chan chan bool),
+		ready:     make(chan struct{}),
+		stop:      make(chan struct{}),
+		done:      make(chan struct{}),
+	}
+	if n.transport == nil {
+		n.transport = noTransport{}
 	}
 	n.status.Store(&Status{MemberID: st.meta.NodeID, ClusterID: st.meta.ClusterID, Applied: st.snap.Index, Term: st.state.Term})
 	rn, err := newRawNode(cfg, st)

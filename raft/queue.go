@@ -34,6 +34,27 @@ func (q *queue) put(p *proposal) error {
 	return nil
 }
 
+// putAll adds all proposals of another member, or none.
+func (q *queue) putAll(ps []*proposal) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	size := 0
+	for _, p := range ps {
+		size += len(p.data)
+	}
+	switch {
+	case q.refuse != nil:
+		return q.refuse
+	case q.full != nil:
+		return q.full
+	case q.bytes+size > maxQueued && q.bytes > 0:
+		return ErrTooManyRequests
+	}
+	q.items = append(q.items, ps...)
+	q.bytes += size
+	return nil
+}
+
 // take removes the oldest proposals up to maxBatch bytes, leaving out those
 // whose callers have left: what was answered with an error while it was queued
 // is never proposed.

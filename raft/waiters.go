@@ -2,6 +2,8 @@ package raft
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"sync"
 )
 
@@ -12,6 +14,9 @@ type proposal struct {
 	data    []byte
 	done    chan outcome
 	dropped bool // its caller has left while it was queued; guarded by the queue's lock
+
+	stamp       uint64 // term in which it was last proposed, 0 while it is queued; the loop's
+	foreignTerm uint64 // another member's, for the leader of this term; nobody waits for it here
 }
 
 type outcome struct {
@@ -68,6 +73,35 @@ func (w *waiters) wake(batch []applied) {
 		delete(w.byID, a.id)
 		p.done <- outcome{result: a.result}
 	}
+}
+
+// waiting returns those of ps whose callers still wait.
+func (w *waiters) waiting(ps []*proposal) []*proposal {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	kept := ps[:0]
+	for _, p := range ps {
+		if w.byID[p.id] == p {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// stampedBefore returns the waiting proposals that were proposed before the given
+// term, oldest first, as not proposed. Loop only.
+func (w *waiters) stampedBefore(term uint64) []*proposal {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var ps []*proposal
+	for _, p := range w.byID {
+		if p.stamp != 0 && p.stamp < term {
+			p.stamp = 0
+			ps = append(ps, p)
+		}
+	}
+	slices.SortFunc(ps, func(a, b *proposal) int { return cmp.Compare(a.id, b.id) })
+	return ps
 }
 
 // fail gives every proposer the same error; used when the node stops.

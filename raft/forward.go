@@ -1,0 +1,193 @@
+package raft
+
+import (
+	"errors"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// Proposals across elections and lost messages (replication design, section 2).
+//
+// The library's own forwarding carries no term, so nobody could tell whether a
+// proposal may still be carried out. Ours is stamped with the term that it was
+// proposed in, and only the leader of that term takes it. Within the term a
+// forwarded batch is sent again until it has been seen applied: batches are
+// numbered, and the leader takes each number once and in order. Once an entry of
+// a higher term has been applied here, a stamped proposal that was not applied
+// never will be: it is proposed again in the new term, exactly as it was.
+//
+// A forwarded batch is a MsgProp whose Term is the stamp, whose Index is the
+// batch's number in that term, and whose LogTerm is the sender's life: a number
+// drawn when its process started, because it then begins to count anew.
+
+// resendTicks is how long a forwarded batch may take to be applied before it is
+// sent again, in heartbeats.
+const resendTicks = 3
+
+// forwarding is the sender's side: the batches of one term that may be unknown to
+// its leader. Loop only.
+type forwarding struct {
+	life    uint64
+	term    uint64
+	number  uint64 // of the last batch
+	batches []batch
+	waited  int // ticks since something was sent
+}
+
+type batch struct {
+	number    uint64
+	proposals []*proposal
+}
+
+// received is the leader's side: what it has taken from one member in its term.
+type received struct{ life, number uint64 }
+
+// propose steps what is queued if this member leads, and hands it to the leader
+// if another does. Without a leader everything waits.
+func (l *loop) propose() {
+	switch {
+	case l.lead == 0:
+	case !l.leading:
+		l.forward()
+	case len(l.writing) == 0 && !l.n.queue.empty():
+		l.stepBatch(l.current(l.n.queue.take()))
+	}
+}
+
+// stepBatch appends a batch to this leader's log.
+func (l *loop) stepBatch(ps []*proposal) {
+	if len(ps) == 0 {
+		return
+	}
+	id := l.n.meta.NodeID
+	m := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &id, Entries: make([]*raftpb.Entry, len(ps))}
+	for i, p := range ps {
+		p.stamp = l.term
+		m.Entries[i] = normalEntry(p.data)
+	}
+	switch err := l.rn.Step(m); {
+	case errors.Is(err, etcdraft.ErrProposalDropped):
+		for _, p := range ps {
+			p.stamp = 0
+		}
+		l.n.queue.putBack(ps) // too much uncommitted, or leadership is moving: later
+	case err != nil:
+		l.n.fail(err)
+	}
+}
+
+func normalEntry(data []byte) *raftpb.Entry {
+	return &raftpb.Entry{Type: raftpb.EntryNormal.Enum(), Data: data}
+}
+
+// current leaves out what other members sent to the leader of another term.
+func (l *loop) current(ps []*proposal) []*proposal {
+	kept := ps[:0]
+	for _, p := range ps {
+		if p.foreignTerm == 0 || p.foreignTerm == l.term && l.leading {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// forward sends everything that is queued to the leader.
+func (l *loop) forward() {
+	f := &l.forwarding
+	if f.term != l.term {
+		f.term, f.number, f.batches, f.waited = l.term, 0, nil, 0
+	}
+	for !l.n.queue.empty() {
+		ps := l.current(l.n.queue.take())
+		if len(ps) == 0 {
+			continue
+		}
+		for _, p := range ps {
+			p.stamp = l.term
+		}
+		f.number++
+		b := batch{number: f.number, proposals: ps}
+		f.batches = append(f.batches, b)
+		l.sendBatch(b)
+	}
+}
+
+func (l *loop) sendBatch(b batch) {
+	id, to, term, life := l.n.meta.NodeID, l.lead, l.forwarding.term, l.forwarding.life
+	m := &raftpb.Message{
+		Type: raftpb.MsgProp.Enum(), From: &id, To: &to,
+		Term: &term, Index: &b.number, LogTerm: &life,
+		Entries: make([]*raftpb.Entry, len(b.proposals)),
+	}
+	for i, p := range b.proposals {
+		m.Entries[i] = normalEntry(p.data)
+	}
+	l.outbox = append(l.outbox, m)
+}
+
+// resend forgets the batches that have been applied and sends the others again,
+// without the proposals whose callers have left. Each tick calls it.
+func (l *loop) resend() {
+	f := &l.forwarding
+	kept := f.batches[:0]
+	for _, b := range f.batches {
+		// An empty batch is still sent while one behind it waits: numbers have no gaps.
+		b.proposals = l.n.waiters.waiting(b.proposals)
+		if len(b.proposals) > 0 || len(kept) > 0 {
+			kept = append(kept, b)
+		}
+	}
+	clear(f.batches[len(kept):])
+	f.batches = kept
+	if len(f.batches) == 0 || f.term != l.term || l.leading || l.lead == 0 {
+		f.waited = 0
+		return
+	}
+	if f.waited++; f.waited < resendTicks {
+		return
+	}
+	f.waited = 0
+	for _, b := range f.batches {
+		l.sendBatch(b)
+	}
+}
+
+// takeForwarded queues the proposals of another member, if this one leads in the
+// term that they are stamped with and they are the next of that member's.
+// Everything else is dropped: the sender sends it again.
+func (l *loop) takeForwarded(m *raftpb.Message) {
+	if !l.leading || m.GetTerm() != l.term {
+		return
+	}
+	last := l.received[m.GetFrom()]
+	if last.life != m.GetLogTerm() {
+		last = received{life: m.GetLogTerm()}
+	}
+	if m.GetIndex() != last.number+1 {
+		return
+	}
+	ps := make([]*proposal, 0, len(m.GetEntries()))
+	for _, e := range m.GetEntries() {
+		if e.GetType() == raftpb.EntryNormal && len(e.GetData()) > 0 {
+			ps = append(ps, &proposal{data: e.GetData(), foreignTerm: l.term})
+		}
+	}
+	if l.n.queue.putAll(ps) != nil {
+		return
+	}
+	last.number++
+	l.received[m.GetFrom()] = last
+}
+
+// proposeAgain queues the waiting proposals that an applied entry of the given
+// term has made impossible, in the order in which they came.
+func (l *loop) proposeAgain(term uint64) {
+	if term <= l.settled {
+		return
+	}
+	l.settled = term
+	if ps := l.n.waiters.stampedBefore(term); len(ps) > 0 {
+		l.n.queue.putBack(ps)
+	}
+}

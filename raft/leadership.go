@@ -1,0 +1,80 @@
+package raft
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/tracker"
+	"go.uber.org/zap"
+)
+
+// earlyCampaign is the longest that a follower waits, a random part of it, before
+// it campaigns because the connection to the leader broke.
+const earlyCampaign = 50 * time.Millisecond
+
+// connectionLost starts the wait for an early campaign, if it was the leader's.
+func (l *loop) connectionLost(id uint64) {
+	if id == l.lead && !l.leading {
+		l.hurryFor = id
+		l.hurry.Reset(rand.N(earlyCampaign))
+	}
+}
+
+// campaignEarly campaigns without waiting for the election timeout, unless there
+// is a new leader by now. If the old one is alive after all, the others still
+// hear it and refuse their pre-vote (replication design, section 2).
+func (l *loop) campaignEarly() {
+	if l.lead != l.hurryFor || l.leading {
+		return
+	}
+	if err := l.rn.ForgetLeader(); err != nil {
+		l.n.log.Debug("the leader is not forgotten", zap.Error(err))
+		return
+	}
+	if err := l.rn.Campaign(); err != nil {
+		l.n.log.Debug("cannot campaign early", zap.Error(err))
+	}
+}
+
+// HandOver gives the leadership to the member that is furthest, if this one
+// leads, and returns when another leads or ctx ends. Call it before a planned stop.
+func (n *Node) HandOver(ctx context.Context) error {
+	for n.Status().Leader == n.meta.NodeID {
+		asked := make(chan bool, 1)
+		select {
+		case n.handOver <- asked:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-n.stop:
+			return ErrStopped
+		}
+		if !<-asked {
+			return nil // there is nobody to hand it to
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-n.stop:
+			return ErrStopped
+		}
+	}
+	return nil
+}
+
+// transfer begins to hand over; false if nobody could take over.
+func (l *loop) transfer() bool {
+	best, match := uint64(0), uint64(0)
+	l.rn.WithProgress(func(id uint64, typ etcdraft.ProgressType, pr tracker.Progress) {
+		if id != l.n.meta.NodeID && typ == etcdraft.ProgressTypePeer && pr.RecentActive && pr.Match >= match {
+			best, match = id, pr.Match
+		}
+	})
+	if best == 0 || !l.leading {
+		return false
+	}
+	l.rn.TransferLeader(best)
+	return true
+}

@@ -1,0 +1,90 @@
+package raft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+)
+
+// Transport carries messages to the other members. Send never blocks; a message
+// that does not get through is lost, and the protocol copes.
+type Transport interface {
+	Send(ms []*raftpb.Message)
+}
+
+// noTransport is that of a member without peers.
+type noTransport struct{}
+
+func (noTransport) Send([]*raftpb.Message) {}
+
+// maxInbox bounds the messages that wait for the loop (a count).
+const maxInbox = 256
+
+// ErrLogTooShort stops a member that a leader knows to have held more than it
+// holds: its disk was wiped or exchanged under its old identity. Letting it vote
+// could lose acknowledged writes.
+var ErrLogTooShort = errors.New("this member's log is shorter than what it has acknowledged to the cluster before: its disk was emptied or exchanged. " +
+	"Remove the member from the cluster, add it again, and start it on an empty directory")
+
+// Process takes a message from another member. It waits for room, until ctx ends.
+// Messages are checked by whoever received them (replication design, section 10).
+func (n *Node) Process(ctx context.Context, m *raftpb.Message) error {
+	select {
+	case n.inbox <- m:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-n.stop:
+		return ErrStopped
+	}
+}
+
+// ConnectionLost says that the connection to a member broke. If that member
+// leads, an election begins soon instead of after a timeout; should it be alive,
+// the pre-vote keeps it in office.
+func (n *Node) ConnectionLost(id uint64) {
+	select {
+	case n.lost <- id:
+	case <-n.stop:
+	}
+}
+
+// receive steps a message and those that wait behind it.
+func (l *loop) receive(m *raftpb.Message) {
+	for {
+		l.step(m)
+		select {
+		case m = <-l.n.inbox:
+		default:
+			return
+		}
+	}
+}
+
+func (l *loop) step(m *raftpb.Message) {
+	switch m.GetType() {
+	case raftpb.MsgProp:
+		l.takeForwarded(m)
+		return
+	case raftpb.MsgHeartbeat:
+		// The library panics on a commit index beyond the log.
+		if last, err := l.storage.LastIndex(); err == nil && m.GetCommit() > last && m.GetTerm() >= l.term {
+			l.n.fail(fmt.Errorf("%w (the leader knows of entry %d, the last one here is %d)", ErrLogTooShort, m.GetCommit(), last))
+			return
+		}
+	}
+	if err := l.rn.Step(m); err != nil {
+		l.n.log.Debug("message not taken", zap.Stringer("type", m.GetType()), zap.String("from", FormatID(m.GetFrom())), zap.Error(err))
+	}
+}
+
+// sendOut passes what is for other members on.
+func (l *loop) sendOut() {
+	if len(l.outbox) > 0 {
+		l.n.transport.Send(l.outbox)
+		l.outbox = nil
+	}
+}
