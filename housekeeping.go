@@ -146,6 +146,13 @@ func (s *server) write(c store.Command) bool {
 			return false
 		}
 		s.log.Warn("the server's own write is tried again", zap.String("path", c.Path), zap.Error(err))
+		select { // what is refused is refused at once
+		case <-time.After(expiryInterval):
+		case <-s.node.Done():
+			return false
+		case <-s.life.Done():
+			return false
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 )
 
 func main() {
+	ignoreSignals()
 	cfg, err := config.Parse(os.Args[1:])
 	if err != nil {
 		var exit *config.ExitError
@@ -29,8 +30,7 @@ func main() {
 	for _, n := range cfg.Notes {
 		log.Log(n.Level, n.Text)
 	}
-	stop := watchSignals()
-	sig, err := run(cfg, log, stop)
+	sig, err := run(cfg, log)
 	if err != nil {
 		log.Error("pando cannot go on", zap.Error(err))
 		_ = log.Sync()
@@ -43,14 +43,14 @@ func main() {
 
 // run starts a server and closes it again when a signal comes or the server
 // fails. It returns the signal that ended it, or why it could not go on.
-func run(cfg *config.Config, log *zap.Logger, stop <-chan os.Signal) (os.Signal, error) {
+func run(cfg *config.Config, log *zap.Logger) (os.Signal, error) {
 	s, err := start(cfg, log)
 	if err != nil {
 		return nil, err
 	}
 	var sig os.Signal
 	select {
-	case sig = <-stop:
+	case sig = <-s.stop:
 		log.Info("received "+sig.String()+" signal, shutting down...", zap.String("signal", sig.String()))
 	case <-s.failed():
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -33,7 +34,8 @@ type server struct {
 	clients listeners // bound sockets of the client port
 	ports   []*http.Server
 
-	life   context.Context // ends when the server begins to stop
+	stop   <-chan os.Signal // the signals that end the server
+	life   context.Context  // ends when the server begins to stop
 	cancel context.CancelFunc
 	open   chan struct{} // closed when keys may be served
 	// published: this member's attributes are in the tree. Housekeeping's own.
@@ -74,6 +76,7 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 		peers.close()
 		return nil, err
 	}
+	s.stop = watchSignals()
 	s.ids = raft.NewIDs(s.MemberID(), time.Now())
 	clients.limit(connections)
 	s.serve(clients, httpapi.New(s, httpapi.Options{CORS: cfg.CORS, Logger: log}), "client")

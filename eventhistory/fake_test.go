@@ -55,7 +55,7 @@ func (f *fakeStore) remove(action, key string) Change {
 	}
 	c := Change{Event: &Event{Action: action, PrevNode: prev, Node: Node{Key: key, ModifiedIndex: f.index}}}
 	if prev.Dir {
-		c.Removed = func(path string) bool { return gone[path] }
+		c.Removed = fakeSubtree{gone, key}
 	}
 	return c
 }
@@ -122,4 +122,28 @@ func (b *bench) wants(w *Watcher, indexes ...uint64) {
 	if e, err := poll(w); e != nil || err != nil {
 		b.t.Errorf("%s: got %v, %v; want nothing more", w.path, e, err)
 	}
+}
+
+// fakeSubtree is a node at a path of those that were removed.
+type fakeSubtree struct {
+	gone map[string]bool
+	path string
+}
+
+func (f fakeSubtree) Child(name string) Subtree {
+	f.path += "/" + name
+	if !f.gone[f.path] {
+		return nil
+	}
+	return f
+}
+
+// existed says whether path was a node below a directory at key that was removed.
+func existed(removed Subtree, key, path string) bool {
+	for rest := path[len(key):]; rest != "" && removed != nil; {
+		var name string
+		name, rest = element(rest)
+		removed = removed.Child(name)
+	}
+	return removed != nil
 }

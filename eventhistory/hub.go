@@ -22,9 +22,14 @@ type Hub struct {
 // Change is an event on its way into the window.
 type Change struct {
 	Event *Event
-	// Removed says whether path, strictly below the event's key, was a node that the event took away. nil unless the
-	// event removes a directory. It is called during Publish only.
-	Removed func(path string) bool
+	// Removed is the directory that the event took away, nil unless it removes one. It is walked during Publish only.
+	Removed Subtree
+}
+
+// Subtree is a node that was removed with all that was below it.
+type Subtree interface {
+	// Child is the node of that name in a directory; nil if there was none, or if this is a file.
+	Child(name string) Subtree
 }
 
 // ClearedError refuses a watch that asks for events older than the window: v2 error 401.

@@ -1,6 +1,9 @@
 package eventhistory
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // keys-api spec, section 15.2: which live events a watcher gets. Before each case there are /d (with /d/k, /d/s/k and
 // /d/_h/k), /dx and /f.
@@ -135,4 +138,45 @@ func TestWatchBetweenPublishAndNotify(t *testing.T) {
 	b.wants(old, 1)
 	b.wants(past)
 	b.wants(now)
+}
+
+// countedSubtree is a chain of directories, each called a, that counts what it is asked.
+type countedSubtree struct {
+	depth int
+	asked *int
+}
+
+func (c countedSubtree) Child(name string) Subtree {
+	*c.asked++
+	if c.depth--; c.depth == 0 || name != "a" {
+		return nil
+	}
+	return c
+}
+
+// A removal looks at each watched path once, however deep: whoever writes waits for it.
+func TestARemovalOfDeepDirectoriesCostsWhatIsWatched(t *testing.T) {
+	const depth = 4000
+	h := New(10)
+	deepest := "/d" + strings.Repeat("/a", depth)
+	plain, err := h.Watch(deepest, false, false, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	other, err := h.Watch("/d/b"+deepest, true, true, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	asked := 0
+	e := &Event{Action: "delete", Node: Node{Key: "/d", ModifiedIndex: 1}, PrevNode: &Node{Key: "/d", Dir: true}}
+	h.Publish([]Change{{Event: e, Removed: countedSubtree{depth + 1, &asked}}}, nil)
+	h.Notify()
+	if got, err := plain.Next(t.Context()); got != e || err != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+	if other.event.Load() != nil || asked != depth+1 {
+		t.Errorf("%d questions for %d watched directories", asked, depth+1)
+	}
 }

@@ -107,7 +107,7 @@ func (m *model) notify() {
 func (m *model) restore() {
 	for range m.rng.IntN(2 * m.capacity) {
 		if c := m.change(); c.Removed != nil {
-			m.changes[len(m.changes)-1].Removed = func(string) bool { return true }
+			m.changes[len(m.changes)-1].Removed = everything{}
 		}
 	}
 	history := m.changes[len(m.changes)-m.rng.IntN(len(m.changes)+1):]
@@ -151,7 +151,7 @@ func liveRules(c Change, w *Watcher) bool {
 	key := c.Event.Node.Key
 	return key == w.path ||
 		w.recursive && below(key, w.path) && !hiddenBelow(key, w.path) ||
-		c.Removed != nil && below(w.path, key) && c.Removed(w.path)
+		c.Removed != nil && below(w.path, key) && existed(c.Removed, key, w.path)
 }
 
 func pastRules(c Change, w *Watcher) bool {

@@ -9,6 +9,8 @@ import (
 type point struct {
 	name   string
 	parent *point
+	// path is the whole path while somebody watches this one; it is the watcher's own string.
+	path string
 	// The first child has a place of its own, so that long paths which nobody shares do without maps.
 	first *point
 	more  map[string]*point
@@ -76,9 +78,9 @@ func (p *point) find(path string) *point {
 
 // register adds a watcher to the count of a path below p and returns its point, made if need be.
 func (p *point) register(path string) *point {
-	for path != "" && path != "/" {
+	for rest := path; rest != "" && rest != "/"; {
 		var name string
-		name, path = element(path)
+		name, rest = element(rest)
 		c := p.child(name)
 		if c == nil {
 			c = &point{name: name, parent: p}
@@ -86,13 +88,17 @@ func (p *point) register(path string) *point {
 		}
 		p = c
 	}
-	p.watchers++
+	if p.watchers++; p.watchers == 1 {
+		p.path = path
+	}
 	return p
 }
 
 // unregister takes a watcher off the count, and the point out of the tree with whatever stood there only for its sake.
 func (p *point) unregister() {
-	p.watchers--
+	if p.watchers--; p.watchers == 0 {
+		p.path = ""
+	}
 	for p.parent != nil && p.watchers == 0 && p.first == nil && p.more == nil {
 		p.parent.removeChild(p)
 		p = p.parent
@@ -105,27 +111,27 @@ func (p *point) each(visit func(*point)) {
 	p.children(func(c *point) { c.each(visit) })
 }
 
-// removedBelow returns the watched paths strictly below dir that existed, in order. Existed is asked for watched paths
-// and the directories above them only, never below one that did not exist.
-func (p *point) removedBelow(dir string, existed func(path string) bool) []string {
+// removedBelow returns the watched paths strictly below dir that existed in what was removed there, in order. Both trees
+// are walked side by side, and only where they meet: the applying of a command waits for this.
+func (p *point) removedBelow(dir string, removed Subtree) []string {
 	var found []string
 	if p = p.find(dir); p != nil {
-		p.collect(strings.TrimSuffix(dir, "/"), existed, &found)
+		p.collect(removed, &found)
 	}
 	slices.Sort(found)
 	return found
 }
 
-func (p *point) collect(path string, existed func(string) bool, found *[]string) {
+func (p *point) collect(removed Subtree, found *[]string) {
 	p.children(func(c *point) {
-		path := path + "/" + c.name
-		if !existed(path) {
+		below := removed.Child(c.name)
+		if below == nil {
 			return
 		}
 		if c.watchers > 0 {
-			*found = append(*found, path)
+			*found = append(*found, c.path)
 		}
-		c.collect(path, existed, found)
+		c.collect(below, found)
 	})
 }
 

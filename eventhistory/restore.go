@@ -27,7 +27,7 @@ func (h *Hub) Restore(events []*Event, currentIndex uint64, show func()) {
 func (h *Hub) restore(e *Event, old *window) {
 	switch {
 	case e.Index() > old.last && e.removesDirectory():
-		h.append(Change{Event: e, Removed: func(string) bool { return true }})
+		h.append(Change{Event: e, Removed: everything{}})
 	case e.Index() > old.last:
 		h.append(Change{Event: e})
 	case e.Index() >= old.oldest:
@@ -36,6 +36,11 @@ func (h *Hub) restore(e *Event, old *window) {
 		h.window.append(slot{event: e})
 	}
 }
+
+// everything is a directory of which nothing is known: it has whatever is asked for.
+type everything struct{}
+
+func (everything) Child(string) Subtree { return everything{} }
 
 // cutOff ends the parked watchers that saw the events up to seen and cannot be told all those that came after.
 func (h *Hub) cutOff(seen uint64) {

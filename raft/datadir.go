@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/fsys"
+	"pando/raft/wal"
 	"pando/snapshot"
 )
 
@@ -34,31 +35,58 @@ func hasSnapshots(f fsys.FS, dir string) (bool, error) {
 }
 
 // adoptOldLayout moves the directories of etcd 2.0, which lay straight in the
-// data directory, to where later versions have them. Each move is one rename,
-// so a crash between them leaves something that the next start finishes.
-func adoptOldLayout(cfg Config) error {
-	l := layoutOf(cfg)
+// data directory, to where later versions have them: snap first, because it is
+// the log that tells an old layout. Each move is one rename, so a crash between
+// them leaves something that the next start finishes.
+func adoptOldLayout(cfg Config, l layout) error {
+	old := filepath.Join(cfg.DataDir, "wal")
+	if found, err := isOldLog(cfg, l, old); err != nil || !found {
+		return err
+	}
+	if l.wal != filepath.Join(l.member, "wal") {
+		return fmt.Errorf("%w: %s holds a log of etcd 2.0, which --wal-dir would leave aside. Start without --wal-dir, or move the log to %s first",
+			ErrDataDir, old, l.wal)
+	}
 	for _, name := range []string{"snap", "wal"} {
-		old := filepath.Join(cfg.DataDir, name)
-		info, err := cfg.FS.Stat(old)
-		if err != nil || !info.IsDir() {
+		from, to := filepath.Join(cfg.DataDir, name), filepath.Join(l.member, name)
+		if info, err := cfg.FS.Stat(from); err != nil || !info.IsDir() {
 			continue
 		}
-		target := filepath.Join(l.member, name)
-		if _, err := cfg.FS.Stat(target); err == nil {
-			return fmt.Errorf("%w: both %s and %s exist; keep the one that is in use and move the other away", ErrDataDir, old, target)
-		}
-		if err := cfg.FS.MkdirAll(l.member, 0o700); err != nil {
+		if err := adopt(cfg, from, to); err != nil {
 			return err
 		}
-		if err := cfg.FS.Rename(old, target); err != nil {
-			return err
-		}
-		if err := errors.Join(cfg.FS.SyncDir(cfg.DataDir), cfg.FS.SyncDir(l.member)); err != nil {
-			return err
-		}
-		cfg.Logger.Info("moved a directory of etcd 2.0 to its later place", zap.String("from", old), zap.String("to", target))
 	}
+	return nil
+}
+
+// isOldLog reports whether dir is the log of an old layout. A directory of that
+// name that holds none is somebody else's, and one that --wal-dir names is in its place.
+func isOldLog(cfg Config, l layout, dir string) (bool, error) {
+	info, err := cfg.FS.Stat(dir)
+	if err != nil || !info.IsDir() {
+		return false, nil
+	}
+	if used, err := cfg.FS.Stat(l.wal); err == nil && os.SameFile(info, used) {
+		return false, nil
+	}
+	return wal.Exists(cfg.FS, dir)
+}
+
+func adopt(cfg Config, from, to string) error {
+	if _, err := cfg.FS.Stat(to); err == nil {
+		return fmt.Errorf("%w: both %s and %s exist; keep the one that is in use and move the other away", ErrDataDir, from, to)
+	}
+	member := filepath.Dir(to)
+	if err := cfg.FS.MkdirAll(member, 0o700); err != nil {
+		return err
+	}
+	if err := cfg.FS.Rename(from, to); err != nil {
+		return err
+	}
+	if err := errors.Join(cfg.FS.SyncDir(cfg.DataDir), cfg.FS.SyncDir(member)); err != nil {
+		return err
+	}
+	cfg.Logger.Info("moved a directory of etcd 2.0 to its later place", zap.String("from", from), zap.String("to", to))
 	return nil
 }
 
@@ -75,9 +103,16 @@ func makeDirs(cfg Config, l layout) error {
 	return nil
 }
 
+// makeDir creates dir and its missing parents one by one, because each name has to
+// be made durable: a power cut must not take a parent away with all that is in it.
 func makeDir(f fsys.FS, dir string) error {
 	if _, err := f.Stat(dir); err == nil {
 		return nil
+	}
+	if parent := filepath.Dir(dir); parent != dir {
+		if err := makeDir(f, parent); err != nil {
+			return err
+		}
 	}
 	if err := f.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("%w: %s cannot be created: %w; it must be writable by the user that runs pando", ErrDataDir, dir, err)

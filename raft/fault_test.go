@@ -294,7 +294,11 @@ func TestFullDiskRefusesWritesUntilThereIsRoom(t *testing.T) {
 func TestBootstrapThatWasCutOffBeginsAgain(t *testing.T) {
 	dir := t.TempDir()
 	cfg := testConfig(t, fsys.OS, dir)
-	st, err := create(cfg, layoutOf(cfg))
+	b, err := cfg.Bootstrap()
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := create(cfg, layoutOf(cfg), b)
 	if err != nil {
 		t.Fatal(err)
 	}

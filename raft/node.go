@@ -48,6 +48,12 @@ type Config struct {
 	MaxWALs       int    // log files kept; 0 = all
 
 	Logger *zap.Logger
+
+	segmentSize int64 // of the log in bytes; 0 but in tests
+}
+
+func (c *Config) walOptions() wal.Options {
+	return wal.Options{SegmentSize: c.segmentSize, Logger: c.Logger}
 }
 
 // Status is what the node knows about itself and the cluster at one moment.

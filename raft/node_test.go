@@ -160,10 +160,12 @@ func TestSnapshotsShortenTheReplay(t *testing.T) {
 	for i := range 95 {
 		r.mustPropose(fmt.Sprint(i))
 	}
+	pattern := filepath.Join(dir, "member", "snap", "*.snap")
+	waitForFiles(t, pattern)
 	r.close()
-	snaps, err := filepath.Glob(filepath.Join(dir, "member", "snap", "*.snap"))
-	if err != nil || len(snaps) == 0 {
-		t.Fatalf("no snapshot was written: %v", err)
+	snaps, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
 	}
 	if len(snaps) > cfg.MaxSnapshots {
 		t.Errorf("%d snapshots are kept, want at most %d", len(snaps), cfg.MaxSnapshots)
@@ -183,15 +185,20 @@ func TestSnapshotOnRequest(t *testing.T) {
 	r := launch(t, testConfig(t, fsys.OS, dir)).ready()
 	r.node.RequestSnapshot()
 	r.mustPropose("a")
+	waitForFiles(t, filepath.Join(dir, "member", "snap", "*.snap"))
+}
+
+// waitForFiles waits until there are files whose names match.
+func waitForFiles(t *testing.T, pattern string) []string {
+	t.Helper()
 	deadline := time.After(patience)
 	for {
-		snaps, _ := filepath.Glob(filepath.Join(dir, "member", "snap", "*.snap"))
-		if len(snaps) == 1 {
-			return
+		if names, _ := filepath.Glob(pattern); len(names) > 0 {
+			return names
 		}
 		select {
 		case <-deadline:
-			t.Fatal("no snapshot came")
+			t.Fatalf("no file %s came", pattern)
 		case <-time.After(time.Millisecond):
 		}
 	}
@@ -204,6 +211,7 @@ func TestMissingLogIsRefused(t *testing.T) {
 	cfg.SnapshotCount = 2
 	r := launch(t, cfg).ready()
 	r.mustPropose("a", "b", "c", "d", "e")
+	waitForFiles(t, filepath.Join(dir, "member", "snap", "*.snap"))
 	r.close()
 	if err := os.RemoveAll(filepath.Join(dir, "member", "wal")); err != nil {
 		t.Fatal(err)

@@ -33,37 +33,39 @@ type opened struct {
 
 // open restores a member or makes a new one.
 func open(cfg Config, sm StateMachine) (*opened, error) {
-	if err := adoptOldLayout(cfg); err != nil {
+	l := layoutOf(cfg)
+	if err := adoptOldLayout(cfg, l); err != nil {
 		return nil, err
 	}
-	l := layoutOf(cfg)
 	hasSnap, err := hasSnapshots(cfg.FS, l.snap)
 	if err != nil {
 		return nil, err
 	}
-	switch hasLog := wal.Exists(cfg.FS, l.wal); {
+	hasLog, err := wal.Exists(cfg.FS, l.wal)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %s cannot be read: %w", ErrDataDir, l.wal, err)
 	case hasLog:
 		return restore(cfg, l, sm)
 	case hasSnap:
 		return nil, fmt.Errorf("%w: %s holds snapshots but %s holds no log. Starting without it would forget acknowledged writes. "+
 			"Put the log back (is --wal-dir missing?), or restore a backup; to give the data up, remove the whole directory", ErrDataDir, l.snap, l.wal)
-	default:
-		return create(cfg, l)
 	}
-}
-
-// create makes the log of a new cluster. The membership entries follow through
-// the ordinary path, written and applied like all others.
-func create(cfg Config, l layout) (*opened, error) {
 	b, err := cfg.Bootstrap()
 	if err != nil {
 		return nil, err
 	}
+	return create(cfg, l, b)
+}
+
+// create makes the log of a new cluster. The membership entries follow through
+// the ordinary path, written and applied like all others.
+func create(cfg Config, l layout, b Bootstrap) (*opened, error) {
 	if err := makeDirs(cfg, l); err != nil {
 		return nil, err
 	}
 	md := wal.Metadata{NodeID: b.MemberID, ClusterID: b.ClusterID}
-	w, err := wal.Create(cfg.FS, l.wal, md, wal.Options{Logger: cfg.Logger})
+	w, err := wal.Create(cfg.FS, l.wal, md, cfg.walOptions())
 	if err != nil {
 		return nil, err
 	}
@@ -80,20 +82,22 @@ func restore(cfg Config, l layout, sm StateMachine) (*opened, error) {
 	if err := makeDirs(cfg, l); err != nil {
 		return nil, err
 	}
+	if err := wal.CheckUnlocked(cfg.FS, l.wal); err != nil {
+		return nil, err
+	}
 	o := &opened{storage: newLogStorage(), snapDir: l.snap, conf: &raftpb.ConfState{}}
 	if err := o.restoreSnapshot(cfg, l, sm); err != nil {
 		return nil, err
 	}
-	w, replay, err := wal.Open(cfg.FS, l.wal, o.snap, wal.Options{Logger: cfg.Logger})
+	w, replay, err := wal.Open(cfg.FS, l.wal, o.snap, cfg.walOptions())
 	if err != nil {
 		return nil, err
 	}
+	if err := o.checkSnapshots(cfg, replay); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
 	if o.snap.Index == 0 && neverBegan(replay) {
-		cfg.Logger.Warn("the directory was left by a start that ended before its first entry was written: beginning again")
-		if err := errors.Join(w.Close(), removeLog(cfg.FS, l.wal)); err != nil {
-			return nil, err
-		}
-		return create(cfg, l)
+		return beginAgain(cfg, l, w)
 	}
 	o.wal, o.meta = w, replay.Metadata
 	if r := replay.Repaired; r != nil {
@@ -119,6 +123,20 @@ func neverBegan(r *wal.Replay) bool {
 		}
 	}
 	return true
+}
+
+// beginAgain replaces a log in which nothing happened. The flags are asked before
+// anything is removed: they may be those of something that is refused.
+func beginAgain(cfg Config, l layout, w *wal.WAL) (*opened, error) {
+	b, err := cfg.Bootstrap()
+	if err = errors.Join(err, w.Close()); err != nil {
+		return nil, err
+	}
+	cfg.Logger.Warn("the directory was left by a start that ended before its first entry was written: beginning again")
+	if err := removeLog(cfg.FS, l.wal); err != nil {
+		return nil, err
+	}
+	return create(cfg, l, b)
 }
 
 // removeLog removes the log files, newest first, so that a crash in between
@@ -168,6 +186,31 @@ func (o *opened) restoreSnapshot(cfg Config, l layout, sm StateMachine) error {
 	}})
 }
 
+// checkSnapshots refuses a log that ends in front of a snapshot. What a snapshot
+// covers was in the log before, so log files are missing, with acknowledged writes.
+func (o *opened) checkSnapshots(cfg Config, replay *wal.Replay) error {
+	names, err := snapshot.Names(cfg.FS, o.snapDir)
+	if err != nil {
+		return err
+	}
+	last := o.last(replay)
+	for _, name := range names {
+		if m, ok := snapshot.ParseName(name); ok && m.Index > last {
+			return fmt.Errorf("%w: the log ends at %d and knows nothing of the snapshot %s, so log files are missing, with acknowledged writes in them. "+
+				"Put them back, or restore a backup; to give up what they held, move the snapshot away", ErrDataDir, last, filepath.Join(o.snapDir, name))
+		}
+	}
+	return nil
+}
+
+// last is the index of the last entry that the log or the restored snapshot covers.
+func (o *opened) last(replay *wal.Replay) uint64 {
+	if n := len(replay.Entries); n > 0 {
+		return replay.Entries[n-1].Index
+	}
+	return o.snap.Index
+}
+
 // fill puts the replayed log into memory, after checking that it is whole.
 func (o *opened) fill(replay *wal.Replay) error {
 	ents := make([]*raftpb.Entry, len(replay.Entries))
@@ -177,10 +220,7 @@ func (o *opened) fill(replay *wal.Replay) error {
 		}
 		o.replayedBytes += int64(len(e.Data))
 	}
-	last := o.snap.Index
-	if n := len(ents); n > 0 {
-		last = ents[n-1].GetIndex()
-	}
+	last := o.last(replay)
 	o.state = replay.State
 	// A commit index is stored lazily, so the snapshot may be ahead of it.
 	o.state.Commit = max(o.state.Commit, o.snap.Index)

@@ -15,8 +15,8 @@ import (
 
 const brokenSuffix = ".broken"
 
-// parseName reads term and index from the name of a file. Only the exact form counts.
-func parseName(name string) (m Meta, ok bool) {
+// ParseName reads term and index from the name of a file, as Names returns it. Only the exact form counts.
+func ParseName(name string) (m Meta, ok bool) {
 	_, err := fmt.Sscanf(name, "%016x-%016x.snap", &m.Term, &m.Index)
 	return m, err == nil && name == fileName(m)
 }
@@ -29,7 +29,7 @@ func Names(f fsys.FS, dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if _, ok := parseName(e.Name()); ok {
+		if _, ok := ParseName(e.Name()); ok {
 			names = append(names, e.Name())
 		}
 	}
@@ -65,7 +65,7 @@ func Newest(f fsys.FS, dir string, ok func(index, term uint64) bool, log *zap.Lo
 		return nil, err
 	}
 	for _, name := range names {
-		m, _ := parseName(name)
+		m, _ := ParseName(name)
 		if !ok(m.Index, m.Term) {
 			log.Warn("left a snapshot out: the log does not know it", zap.String("file", name))
 			continue

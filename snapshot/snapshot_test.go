@@ -100,7 +100,7 @@ func TestFixtures(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, name := range names {
-				want, _ := parseName(name)
+				want, _ := ParseName(name)
 				r, err := Newest(fsys.OS, dir, func(index, term uint64) bool { return index == want.Index && term == want.Term }, zap.NewNop())
 				if err != nil || r == nil {
 					t.Fatalf("%s %s: %v", archive, name, err)

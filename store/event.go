@@ -87,12 +87,19 @@ func (s *Store) commit(r *record, removed *tree.Node) *eventhistory.Event {
 	s.index++
 	change := eventhistory.Change{Event: &r.Event}
 	if removed != nil && removed.Dir() {
-		above := len(r.Node.Key)
-		change.Removed = func(path string) bool {
-			_, reached := removed.Lookup(path[above:])
-			return above+reached == len(path)
-		}
+		change.Removed = subtree{removed}
 	}
 	s.pending = append(s.pending, change)
 	return &r.Event
+}
+
+// subtree shows the event history what was removed.
+type subtree struct{ node *tree.Node }
+
+// Child is the node of that name below, nil if there is none.
+func (t subtree) Child(name string) eventhistory.Subtree {
+	if child := t.node.Child(name); child != nil {
+		return subtree{child}
+	}
+	return nil
 }

@@ -186,7 +186,11 @@ func failAt(t *testing.T, s *script, at int, fault fsys.Fault) bool {
 		}
 		w.Close()
 	}
-	if Exists(fsys.OS, filepath.Join(root, "wal")) {
+	exists, err := Exists(fsys.OS, filepath.Join(root, "wal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if exists {
 		if err := openImage(s, root); err != nil {
 			t.Errorf("call %d: %v", at, err)
 		}

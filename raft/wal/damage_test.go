@@ -168,20 +168,38 @@ func truncate(t *testing.T, name string, size int64) {
 
 func TestNoLog(t *testing.T) {
 	dir := t.TempDir()
-	if Exists(fsys.OS, dir) || Exists(fsys.OS, filepath.Join(dir, "none")) {
-		t.Error("there is none")
+	for _, d := range []string{dir, filepath.Join(dir, "none")} {
+		if exists, err := Exists(fsys.OS, d); exists || err != nil {
+			t.Errorf("a log in %s: %v, %v", d, exists, err)
+		}
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Exists(fsys.OS, file); err == nil {
+		t.Error("what cannot be looked into counts as no log")
 	}
 	if _, _, err := Open(fsys.OS, dir, Position{}, small); !errors.Is(err, ErrNoWAL) {
 		t.Errorf("%v", err)
 	}
 	w := create(t, filepath.Join(dir, "wal"), small)
-	if _, err := Create(fsys.OS, filepath.Join(dir, "wal"), testMetadata, small); err == nil || !Exists(fsys.OS, filepath.Join(dir, "wal")) {
+	if _, err := Create(fsys.OS, filepath.Join(dir, "wal"), testMetadata, small); err == nil {
 		t.Error("a second log in the directory")
+	}
+	if exists, err := Exists(fsys.OS, filepath.Join(dir, "wal")); !exists || err != nil {
+		t.Errorf("the log is there: %v, %v", exists, err)
+	}
+	if err := CheckUnlocked(fsys.OS, filepath.Join(dir, "wal")); !errors.Is(err, ErrLocked) {
+		t.Errorf("an open log: %v", err)
 	}
 	if _, _, err := Open(fsys.OS, filepath.Join(dir, "wal"), Position{}, small); !errors.Is(err, ErrLocked) {
 		t.Errorf("%v", err)
 	}
 	w.Close()
+	if err := CheckUnlocked(fsys.OS, filepath.Join(dir, "wal")); err != nil {
+		t.Errorf("a closed log: %v", err)
+	}
 	if err := w.Append(Batch{Entries: entries(1, 1)}); !errors.Is(err, ErrClosed) {
 		t.Errorf("%v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -12,15 +13,36 @@ import (
 	"pando/fsys"
 )
 
-// Exists reports whether dir holds a log. What it cannot look into it reports as none.
-func Exists(f fsys.FS, dir string) bool {
+// Exists reports whether dir, which may be missing, holds a log. An error leaves that open: the caller must not take it
+// for none, or it would begin a new log over the old one.
+func Exists(f fsys.FS, dir string) (bool, error) {
 	all, err := list(f, dir)
-	return err == nil && len(all) > 0
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return len(all) > 0, err
+}
+
+// CheckUnlocked answers ErrLocked if another process uses the log in dir. Open finds that out too, but only after the
+// caller has looked through the snapshots, and it may want to set one aside that is just being written.
+func CheckUnlocked(f fsys.FS, dir string) error {
+	all, err := list(f, dir)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	last := all[len(all)-1:]
+	if err := last[0].open(f, dir, os.O_RDWR, true); err != nil {
+		return err
+	}
+	return closeAll(last)
 }
 
 // Create makes a log in dir, which may exist but must not hold one. After a crash there is a whole log or none.
 func Create(f fsys.FS, dir string, md Metadata, o Options) (*WAL, error) {
-	if Exists(f, dir) {
+	switch exists, err := Exists(f, dir); {
+	case err != nil:
+		return nil, err
+	case exists:
 		return nil, fmt.Errorf("%s holds a log already", dir)
 	}
 	if err := f.MkdirAll(dir, 0o700); err != nil {

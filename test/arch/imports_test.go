@@ -12,17 +12,18 @@ const module = "pando"
 // mayImport is the import graph of the product: each package with those of ours that it may import. Whoever adds a package
 // adds a row, and whoever adds to a row has a reason that docs/architecture.md gives.
 var mayImport = map[string][]string{
-	"tree":         {},
-	"ttl":          {},
-	"eventhistory": {},
-	"fsys":         {},
-	"config":       {},
-	"store":        {"tree", "ttl", "eventhistory"},
-	"snapshot":     {"fsys"},
-	"raft/wal":     {"fsys"},
-	"raft":         {"raft/wal", "snapshot", "fsys"},
-	"httpapi":      {"store", "eventhistory"},
-	"":             {"store", "eventhistory", "fsys", "config", "snapshot", "raft", "httpapi"}, // main
+	"tree":           {},
+	"ttl":            {},
+	"eventhistory":   {},
+	"fsys":           {},
+	"config":         {},
+	"store":          {"tree", "ttl", "eventhistory"},
+	"snapshot":       {"fsys"},
+	"raft/wal":       {"fsys"},
+	"raft/transport": {},
+	"raft":           {"raft/wal", "snapshot", "fsys"},
+	"httpapi":        {"store", "eventhistory"},
+	"":               {"store", "eventhistory", "fsys", "config", "snapshot", "raft", "httpapi"}, // main
 }
 
 // TestImportGraph holds the product's packages to mayImport. Tests may import more, the tests' packages anything; but the

@@ -1,0 +1,40 @@
+// Package transport carries raft messages between the members of a cluster, in etcd's wire protocol (etcd-compat spec,
+// section 7), so that a member may be Pando or etcd 2.3. The streams are etcd's own rafthttp; what faces the network in
+// front of it is ours.
+//
+// # What it promises
+//
+//   - Send never blocks. A message is delivered at most once, and may be lost; a loss that is noticed is reported to the
+//     Handler as an unreachable member.
+//   - The Handler gets only messages that a known member sent to this one, and that hold together in themselves: no message
+//     types that belong inside a process, entries without a gap, conf changes that can be decoded, snapshots with a
+//     plausible configuration. What depends on this member's own log it cannot know: see ClaimsBeyond.
+//   - Bodies are bounded: 64 MiB for a message, and one snapshot at a time.
+//   - Broken is called within milliseconds when the process of a peer that is Pando ends, however it ends.
+//   - After Stop the Handler and the callbacks are not called again.
+//
+// # What it asks of its caller
+//
+//   - The methods of the Handler and the callbacks do not block for long and do not call the Transport; Process may wait, as
+//     long as it gives up with its context.
+//   - A message that was given to Send, and all it points to, is not changed any more.
+//   - HTTP is mounted on a server without read and write timeouts (the streams and the presence connections are open for
+//     as long as both members live), and with a timeout for headers. Stop comes before the server's Shutdown, which waits
+//     for those connections.
+//
+// # The peer port
+//
+//	POST /raft                          one message                        post.go
+//	GET  /raft/stream/{message,msgapp}/ rafthttp's streams, behind a guard guard.go
+//	POST /raft/snapshot                 a snapshot as a stream, from Pando  receive.go
+//	GET  /raft/presence                 held open between Pandos           presence.go
+//	GET  /raft/probing                  rafthttp's, open to everybody
+//
+// A member trusts the peers that it dials: rafthttp ends the process on an answer that cannot be decoded. That is why the
+// peer port belongs into a network of its own or behind mutual TLS.
+//
+// # Goroutines
+//
+// Stop waits for all that can reach the Handler, a callback or a connection. What rafthttp leaves to itself (its probing
+// of the peers, two dispatchers per peer) ends by itself right after, touching nothing.
+package transport

@@ -1,0 +1,130 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+const (
+	presencePath = "/raft/presence"
+
+	// Attempts to reach a peer that is not there are that far apart; the pause doubles up to the last.
+	firstPresenceRetry = 100 * time.Millisecond
+	lastPresenceRetry  = time.Second
+	presenceAnswer     = 5 * time.Second // how long a peer may take to answer the request
+)
+
+// A presence is a connection on which nothing is said: its end says that the other process has ended, because the kernel
+// closes what a dead process leaves behind. rafthttp does not tell when its streams end: it logs, and dials again.
+
+// presences are those that are held open here for others, one for each at most: a newer one ends the older.
+type presences struct {
+	mu  sync.Mutex
+	own map[uint64]*presence
+}
+
+type presence struct{ end context.CancelFunc }
+
+func (p *presences) replace(id uint64, mine *presence) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if older := p.own[id]; older != nil {
+		older.end()
+	}
+	p.own[id] = mine
+}
+
+func (p *presences) forget(id uint64, mine *presence) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.own[id] == mine {
+		delete(p.own, id)
+	}
+}
+
+// holdPresence serves GET /raft/presence: a head at once, and a body that ends with this transport.
+func (t *Transport) holdPresence(w http.ResponseWriter, r *http.Request, from uint64) *refusal {
+	if r.Header.Get("X-Raft-To") != hex(t.cfg.MemberID) {
+		return errReceiver
+	}
+	ctx, cancel := t.whileRunning(r.Context())
+	defer cancel()
+	mine := &presence{end: cancel}
+	t.held.replace(from, mine)
+	defer t.held.forget(from, mine)
+	w.WriteHeader(http.StatusOK)
+	if err := http.NewResponseController(w).Flush(); err == nil {
+		<-ctx.Done()
+	}
+	return nil
+}
+
+// attend begins, renews or ends the presence connection to a peer, after its URLs or what it is have changed. It wants the
+// lock held.
+func (t *Transport) attend(id uint64, p *peer) {
+	if p.cancel != nil {
+		p.cancel()
+		p.cancel = nil
+	}
+	if !p.pando {
+		return
+	}
+	ctx, cancel := context.WithCancel(t.ctx)
+	p.cancel = cancel
+	t.running.Add(1) // not stopped: the caller has looked
+	go t.watch(ctx, id, p.urls)
+}
+
+// watch holds a presence connection to a peer for as long as ctx lasts.
+func (t *Transport) watch(ctx context.Context, id uint64, urls []string) {
+	defer t.running.Done()
+	pause := firstPresenceRetry
+	for i := 0; ; i++ {
+		held, err := t.present(ctx, id, urls[i%len(urls)])
+		switch {
+		case ctx.Err() != nil:
+			return
+		case held:
+			t.log.Info("the connection to a peer broke", zap.String("peer", hex(id)), zap.Error(err))
+			t.cfg.Broken(id)
+			pause = firstPresenceRetry
+		default:
+			t.log.Debug("no connection to a peer", zap.String("peer", hex(id)), zap.Error(err))
+			pause = min(2*pause, lastPresenceRetry)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// present returns when the connection has ended, or could not be made: then held is false.
+func (t *Transport) present(ctx context.Context, id uint64, base string) (held bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	request, err := t.newRequest(ctx, http.MethodGet, base+presencePath, nil, id)
+	if err != nil {
+		return false, err
+	}
+	late := time.AfterFunc(presenceAnswer, cancel)
+	answer, err := t.client.RoundTrip(request)
+	if !late.Stop() || err != nil {
+		if err == nil {
+			_ = answer.Body.Close() // nothing was read from it
+		}
+		return false, fmt.Errorf("no answer: %w", err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return false, fmt.Errorf("status %d", answer.StatusCode)
+	}
+	_, err = answer.Body.Read(make([]byte, 1))
+	return true, err
+}

@@ -1,0 +1,50 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/etcd/server/v3/etcdserver/api/rafthttp"
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+var errNotAMember = errors.New("transport: the sender of a message is not a member")
+
+// receiver is what rafthttp sees of us: it stands between the streams and the Handler.
+type receiver struct{ t *Transport }
+
+var _ rafthttp.Raft = (*receiver)(nil)
+
+// Process takes a message from a stream. Which peer's stream it was is not known here, only whom the message names.
+func (r *receiver) Process(ctx context.Context, m *raftpb.Message) error {
+	if !r.t.enter() {
+		return errStopped
+	}
+	defer r.t.leave()
+	if err := check(m, r.t.cfg.MemberID); err != nil {
+		return fmt.Errorf("transport: a message from a stream is invalid: %w", err)
+	}
+	if id := m.GetFrom(); r.t.cfg.Handler.Removed(id) || !r.t.cfg.Handler.Member(id) {
+		return errNotAMember
+	}
+	ctx, cancel := r.t.whileRunning(ctx)
+	defer cancel()
+	return r.t.cfg.Handler.Process(ctx, m)
+}
+
+func (r *receiver) IsIDRemoved(id uint64) bool { return r.t.cfg.Handler.Removed(id) }
+
+// ReportUnreachable is not passed on while the transport stops, when everything that waits is lost.
+func (r *receiver) ReportUnreachable(id uint64) {
+	if r.t.ctx.Err() == nil {
+		r.t.cfg.Handler.ReportUnreachable(id)
+	}
+}
+
+func (r *receiver) ReportSnapshot(id uint64, status etcdraft.SnapshotStatus) {
+	if r.t.ctx.Err() == nil {
+		r.t.cfg.Handler.ReportSnapshot(id, status == etcdraft.SnapshotFinish)
+	}
+}

@@ -1,0 +1,70 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Add asks a member to add one more, and prepares it to be started. An etcd 3 refuses as long as not all members have been
+// connected for 5 s, and all refuse an id that was removed within the same second: both are asked again.
+func (c *Cluster) Add(through *Member) *Member {
+	c.t.Helper()
+	m := c.member()
+	c.add(m, through)
+	return m
+}
+
+// AddAgain adds a member that was removed, which is a new one then, on the same ports and directory.
+func (c *Cluster) AddAgain(m, through *Member) {
+	c.t.Helper()
+	m.removed = false
+	c.add(m, through)
+}
+
+func (c *Cluster) add(m, through *Member) {
+	c.t.Helper()
+	c.Await("to add "+m.Name, Patience, func() error {
+		r, err := through.PostMember(Request+short, m.PeerURL)
+		if err == nil && r.Status != http.StatusCreated {
+			err = fmt.Errorf("%v", r)
+		}
+		return err
+	})
+	m.initial, m.state = c.initial(through, m), "existing"
+}
+
+// initial is an --initial-cluster with everybody whom a member lists, and the new one.
+func (c *Cluster) initial(lists, added *Member) string {
+	c.t.Helper()
+	all := []string{added.Name + "=" + added.PeerURL}
+	for _, i := range lists.List() {
+		for _, m := range c.all {
+			if m != added && len(i.PeerURLs) == 1 && i.PeerURLs[0] == m.PeerURL {
+				all = append(all, m.Name+"="+m.PeerURL)
+			}
+		}
+	}
+	return strings.Join(all, ",")
+}
+
+// PostMember asks this member to add one with a peer URL. Any goroutine may call it.
+func (m *Member) PostMember(timeout time.Duration, peerURL string) (*Reply, error) {
+	body, err := json.Marshal(map[string][]string{"peerURLs": {peerURL}})
+	if err != nil {
+		return nil, err
+	}
+	return m.Request(timeout, http.MethodPost, "/v2/members", string(body))
+}
+
+// Remove asks a member to remove another one or itself. The process is left to itself.
+func (c *Cluster) Remove(m, through *Member) {
+	c.t.Helper()
+	r, err := through.Request(Request+short, http.MethodDelete, "/v2/members/"+m.ID(through), "")
+	if err != nil || r.Status != http.StatusNoContent {
+		c.t.Fatalf("to remove %v: %v, %v", m, r, err)
+	}
+	m.removed = true
+}

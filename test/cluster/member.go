@@ -1,0 +1,98 @@
+package cluster
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"pando/test/server"
+)
+
+// Member is one member of a cluster, with ports and a data directory that stay its own over restarts.
+type Member struct {
+	Name     string
+	Endpoint string // http://host:port for clients, which reach it whatever the network is told
+	PeerURL  string // that the others know, with our proxy behind it
+	Dir      string // data directory
+
+	cluster        *Cluster
+	number         int
+	client, peer   string // host:port that it listens on
+	initial, state string // --initial-cluster and --initial-cluster-state
+	removed        bool
+	process        *server.Server // the latest
+}
+
+// owner says whose connection it is.
+func (c *Cluster) owner(conn net.Conn) int {
+	c.mu.Lock()
+	pids := append([]int(nil), c.pids...)
+	c.mu.Unlock()
+	return owner(conn, pids)
+}
+
+// Launch starts the member's process and waits for nothing.
+func (m *Member) Launch(args ...string) {
+	c := m.cluster
+	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := []string{
+		"--initial-advertise-peer-urls", m.PeerURL,
+		"--initial-cluster", m.initial, "--initial-cluster-state", m.state, "--initial-cluster-token", "pando-test",
+	}
+	all = append(append(append(all, c.options.Binary.args()...), c.options.Args...), args...)
+	m.process = server.Launch(c.t, server.Options{
+		Binary: c.options.Binary.Path, Dir: m.Dir, Name: m.Name, Client: m.client, Peer: m.peer, Args: all,
+	})
+	c.pids[m.number] = m.process.PID()
+}
+
+// Start starts the member's process and waits until it serves.
+func (m *Member) Start(args ...string) {
+	m.cluster.t.Helper()
+	m.Launch(args...)
+	m.cluster.AwaitReady(m)
+}
+
+// Kill ends the process as kill -9 does.
+func (m *Member) Kill() { m.process.Kill() }
+
+// Stop ends the process by SIGTERM.
+func (m *Member) Stop() {
+	m.cluster.t.Helper()
+	if err := m.process.Stop(); err != nil {
+		m.cluster.t.Fatalf("%v: %v", m, err)
+	}
+}
+
+// Terminate sends SIGTERM and does not wait for the end.
+func (m *Member) Terminate() { m.process.Signal(syscall.SIGTERM) }
+
+// Pause freezes the process, with its connections open.
+func (m *Member) Pause() { m.process.Signal(syscall.SIGSTOP) }
+
+// Resume lets a frozen process go on.
+func (m *Member) Resume() { m.process.Signal(syscall.SIGCONT) }
+
+// Wait waits for a process that ends by itself; the error is how, as exec.Cmd.Wait tells it.
+func (m *Member) Wait(timeout time.Duration) error { return m.process.Wait(timeout) }
+
+// Log is what the latest process has written.
+func (m *Member) Log() string { return m.process.Log() }
+
+// Wipe loses the disk of a member that does not run.
+func (m *Member) Wipe() {
+	m.cluster.t.Helper()
+	entries, err := filepath.Glob(filepath.Join(m.Dir, "*"))
+	if err != nil {
+		m.cluster.t.Fatal(err)
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(e); err != nil {
+			m.cluster.t.Fatal(err)
+		}
+	}
+}
