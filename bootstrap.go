@@ -7,6 +7,7 @@ import (
 
 	"pando/config"
 	"pando/raft"
+	"pando/store"
 )
 
 // checkDataDir refuses a directory that was not a member's (server spec, section 4).
@@ -18,11 +19,36 @@ func checkDataDir(cfg *config.Config) error {
 		"use another --data-dir to start a member", raft.ErrDataDir, cfg.DataDir)
 }
 
-// bootstrap makes the IDs and the initial members out of the flags.
-func bootstrap(cfg *config.Config) (raft.Bootstrap, error) {
-	if err := cfg.CheckBootstrap(noContext); err != nil {
+// beginning finds out how a member without data begins: in a new cluster, from
+// the flags alone, or in one that exists, from its members. joined are the
+// members of the latter.
+type beginning struct {
+	cfg    *config.Config
+	joined []store.Member
+}
+
+// bootstrap implements raft.Config.Bootstrap.
+func (b *beginning) bootstrap() (raft.Bootstrap, error) {
+	if err := b.cfg.CheckBootstrap(noContext); err != nil {
 		return raft.Bootstrap{}, err
 	}
+	if !b.cfg.JoinExisting {
+		return newCluster(b.cfg)
+	}
+	c, self, err := findCluster(noContext, b.cfg)
+	if err != nil {
+		return raft.Bootstrap{}, err
+	}
+	for _, m := range c.members {
+		if m.ID != self {
+			b.joined = append(b.joined, m)
+		}
+	}
+	return raft.Bootstrap{MemberID: self, ClusterID: c.id}, nil
+}
+
+// newCluster makes the IDs and the initial members out of the flags.
+func newCluster(cfg *config.Config) (raft.Bootstrap, error) {
 	var b raft.Bootstrap
 	var ids []uint64
 	for _, m := range cfg.InitialCluster {
@@ -34,5 +60,5 @@ func bootstrap(cfg *config.Config) (raft.Bootstrap, error) {
 		b.Members = append(b.Members, raft.Member{ID: id, Context: config.MemberContext(id, m.Name, m.PeerURLs)})
 	}
 	b.ClusterID = config.ClusterID(ids)
-	return b, nil
+	return b, refuseSecondLife(noContext, cfg, b.MemberID)
 }

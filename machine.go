@@ -18,6 +18,7 @@ import (
 // raft's apply goroutine.
 type machine struct {
 	store *store.Store
+	peers *peers
 	log   *zap.Logger
 
 	mu      sync.Mutex
@@ -69,8 +70,11 @@ func (m *machine) ApplyConfChange(cc *raftpb.ConfChange) bool {
 	})
 }
 
-// Publish makes a batch visible.
-func (m *machine) Publish(index, term uint64) { m.store.Publish(index, term) }
+// Publish makes a batch visible, and the connections follow its member list.
+func (m *machine) Publish(index, term uint64) {
+	m.store.Publish(index, term)
+	m.peers.follow()
+}
 
 // Notify wakes watchers.
 func (m *machine) Notify() { m.store.Notify() }

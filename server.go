@@ -15,6 +15,7 @@ import (
 	"pando/fsys"
 	"pando/httpapi"
 	"pando/raft"
+	"pando/raft/transport"
 	"pando/store"
 )
 
@@ -29,10 +30,13 @@ type server struct {
 	store   *store.Store
 	machine *machine
 	node    *raft.Node
-	ids     *raft.IDs
+	peers   *peers
+	// transport is the way to the other members; peers decides who they are.
+	transport *transport.Transport
+	ids       *raft.IDs
 
-	clients listeners // bound sockets of the client port
-	ports   []*http.Server
+	clients                 listeners // bound sockets of the client port
+	clientPort, membersPort *http.Server
 
 	stop   <-chan os.Signal // the signals that end the server
 	life   context.Context  // ends when the server begins to stop
@@ -70,8 +74,9 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 		fatal: make(chan struct{}),
 	}
 	s.life, s.cancel = context.WithCancel(noContext)
-	s.machine = &machine{store: s.store, log: log}
-	if s.node, err = startNode(cfg, s.machine, log); err != nil {
+	s.peers = newPeers(s.store, log)
+	s.machine = &machine{store: s.store, peers: s.peers, log: log}
+	if err := s.startNode(); err != nil {
 		clients.close()
 		peers.close()
 		return nil, err
@@ -79,30 +84,53 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 	s.stop = watchSignals()
 	s.ids = raft.NewIDs(s.MemberID(), time.Now())
 	clients.limit(connections)
-	s.serve(clients, httpapi.New(s, httpapi.Options{CORS: cfg.CORS, Logger: log}), "client")
-	s.serve(peers, httpapi.NewPeer(s), "peer")
+	s.clientPort = s.serve(clients, httpapi.New(s, httpapi.Options{CORS: cfg.CORS, Logger: log}), "client")
+	s.membersPort = s.serve(peers, s.peerHandler(), "peer")
 	s.wg.Add(1)
 	go s.housekeeping()
 	return s, nil
 }
 
-func startNode(cfg *config.Config, m *machine, log *zap.Logger) (*raft.Node, error) {
+// startNode opens the data directory, starts the engine and connects it to the
+// other members.
+func (s *server) startNode() error {
+	cfg := s.cfg
 	if err := checkDataDir(cfg); err != nil {
-		return nil, err
+		return err
 	}
-	return raft.Start(raft.Config{
+	begin := &beginning{cfg: cfg}
+	node, err := raft.Start(raft.Config{
 		FS: fsys.OS, DataDir: cfg.DataDir, WALDir: cfg.WALDir,
-		Bootstrap: func() (raft.Bootstrap, error) { return bootstrap(cfg) },
+		Bootstrap: begin.bootstrap,
 		Heartbeat: cfg.Heartbeat, Election: cfg.Election,
+		Transport:     s.peers,
 		SnapshotCount: cfg.SnapshotCount, MaxSnapshots: cfg.MaxSnapshots, MaxWALs: cfg.MaxWALs,
-		Logger: log,
-	}, m)
+		Logger: s.log,
+	}, s.machine)
+	if err != nil {
+		return err
+	}
+	s.node = node
+	if s.transport, err = s.peers.start(node, cfg.AdvertisePeer, begin.joined); err != nil {
+		return errors.Join(err, node.Close())
+	}
+	return nil
+}
+
+// peerHandler serves the other members: the engine's messages, and what etcd's
+// members and proxies ask.
+func (s *server) peerHandler() http.Handler {
+	mux := http.NewServeMux()
+	messages := s.transport.HTTP()
+	mux.Handle("/raft", messages)
+	mux.Handle("/raft/", messages)
+	mux.Handle("/", httpapi.NewPeer(s))
+	return mux
 }
 
 // serve answers on the listeners until the server closes.
-func (s *server) serve(ls listeners, h http.Handler, kind string) {
+func (s *server) serve(ls listeners, h http.Handler, kind string) *http.Server {
 	port := httpapi.NewHTTPServer(h, s.log)
-	s.ports = append(s.ports, port)
 	for _, l := range ls {
 		s.log.Info("serving " + kind + " requests on http://" + l.Addr().String())
 		s.wg.Add(1)
@@ -113,6 +141,7 @@ func (s *server) serve(ls listeners, h http.Handler, kind string) {
 			}
 		}()
 	}
+	return port
 }
 
 // fail ends the server because of err; only the first one counts.
@@ -129,24 +158,20 @@ func (s *server) failed() <-chan struct{} { return s.fatal }
 // drain is how long requests that are under way may take when the server stops.
 const drain = 3 * time.Second
 
-// close stops the server. The order matters: watches are ended first, because
-// nothing else would end them; then the requests under way get their answers,
-// which need the engine; then the engine writes its last word and lets go of
-// the data directory.
+// close stops the server. The order matters: the leadership is handed over while
+// this member can still vouch for it; watches are ended, because nothing else
+// would end them; the requests under way get their answers, which need the
+// engine and its connections; then the engine writes its last word and lets go
+// of the data directory.
 func (s *server) close() error {
 	s.cancel()
-	s.store.StopWatches()
 	ctx, cancel := context.WithTimeout(noContext, drain)
 	defer cancel()
-	var ports sync.WaitGroup
-	for _, p := range s.ports {
-		ports.Go(func() {
-			if p.Shutdown(ctx) != nil {
-				p.Close()
-			}
-		})
-	}
-	ports.Wait()
+	s.handOver(ctx)
+	s.store.StopWatches()
+	shutdown(ctx, s.clientPort)
+	s.transport.Stop()
+	shutdown(ctx, s.membersPort)
 	err := s.node.Close()
 	s.wg.Wait()
 	select {
@@ -154,6 +179,23 @@ func (s *server) close() error {
 		return s.reason
 	default:
 		return err
+	}
+}
+
+// shutdown ends a port and waits for its requests, but not longer than ctx.
+func shutdown(ctx context.Context, port *http.Server) {
+	if port.Shutdown(ctx) != nil {
+		port.Close()
+	}
+}
+
+// handOver gives the leadership away before a planned stop, so that the others
+// need no election.
+func (s *server) handOver(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Election)
+	defer cancel()
+	if err := s.node.HandOver(ctx); err != nil && !errors.Is(err, raft.ErrStopped) {
+		s.log.Warn("the leadership was not handed over", zap.Error(err))
 	}
 }
 

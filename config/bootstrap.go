@@ -35,12 +35,6 @@ func (c *Config) CheckBootstrap(ctx context.Context) error {
 			seen[peer] = true
 		}
 	}
-	if c.JoinExisting {
-		return notYet("cannot fetch cluster info from peer urls: joining an existing cluster")
-	}
-	if len(c.InitialCluster) > 1 {
-		return notYet("--initial-cluster: a cluster of more than one member")
-	}
 	return nil
 }
 

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"pando/config"
+	"pando/store"
+)
+
+const (
+	probeTimeout = time.Second      // for each of the others, before a new cluster starts
+	joinTimeout  = 10 * time.Second // for each of the others, before a member joins
+	maxAnswer    = 1 << 20          // bytes of a member list
+)
+
+// remoteCluster is what one member says of its cluster on its peer port.
+type remoteCluster struct {
+	id      uint64
+	members []store.Member
+}
+
+// askMembers reads /members from the first of the URLs that answers.
+func askMembers(ctx context.Context, urls []string, timeout time.Duration) (*remoteCluster, error) {
+	var failed error
+	for _, url := range urls {
+		c, err := askMember(ctx, url, timeout)
+		if err == nil {
+			return c, nil
+		}
+		failed = errors.Join(failed, err)
+	}
+	return nil, failed
+}
+
+func askMember(ctx context.Context, url string, timeout time.Duration) (*remoteCluster, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/members", nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Close = true
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s/members: %s", url, resp.Status)
+	}
+	id, err := strconv.ParseUint(resp.Header.Get("X-Etcd-Cluster-Id"), 16, 64)
+	if err != nil {
+		return nil, fmt.Errorf("%s/members names no cluster: %w", url, err)
+	}
+	var list []struct {
+		ID         uint64   `json:"id"`
+		Name       string   `json:"name"`
+		PeerURLs   []string `json:"peerURLs"`
+		ClientURLs []string `json:"clientURLs"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&list); err != nil {
+		return nil, fmt.Errorf("%s/members: %w", url, err)
+	}
+	c := &remoteCluster{id: id}
+	for _, m := range list {
+		c.members = append(c.members, store.Member{ID: m.ID, Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs})
+	}
+	return c, nil
+}
+
+// othersURLs are the peer URLs of all other initial members, sorted.
+func othersURLs(cfg *config.Config) []string {
+	var urls []string
+	for _, m := range cfg.InitialCluster {
+		if m.Name != cfg.Name {
+			urls = append(urls, m.PeerURLs...)
+		}
+	}
+	slices.Sort(urls)
+	return urls
+}
+
+// refuseSecondLife asks the others whether this member has lived before: then its
+// data is lost, and beginning again under the same ID could lose what it has
+// acknowledged (server spec, section 4). The others are asked at the same time.
+func refuseSecondLife(ctx context.Context, cfg *config.Config, id uint64) error {
+	urls := othersURLs(cfg)
+	lived := make(chan bool, len(urls))
+	for _, url := range urls {
+		go func() {
+			c, err := askMember(ctx, url, probeTimeout)
+			lived <- err == nil && slices.ContainsFunc(c.members, func(m store.Member) bool {
+				return m.ID == id && len(m.ClientURLs) > 0
+			})
+		}()
+	}
+	for range urls {
+		if <-lived {
+			return fmt.Errorf("member %x has already been bootstrapped: its data directory is gone, but the others know it. "+
+				"Remove it from the cluster, add it again, and start it with --initial-cluster-state existing", id)
+		}
+	}
+	return nil
+}
+
+// findCluster asks the listed members for the cluster to join and checks the list
+// against it (server spec, section 4). Members are matched by their peer URLs.
+func findCluster(ctx context.Context, cfg *config.Config) (*remoteCluster, uint64, error) {
+	c, err := askMembers(ctx, othersURLs(cfg), joinTimeout)
+	if err != nil {
+		return nil, 0, fmt.Errorf("cannot fetch cluster info from peer urls: could not retrieve cluster information from the given urls: %w", err)
+	}
+	if len(c.members) != len(cfg.InitialCluster) {
+		return nil, 0, fmt.Errorf("error validating peerURLs: member count is unequal: the cluster has %d members, --initial-cluster has %d",
+			len(c.members), len(cfg.InitialCluster))
+	}
+	var self uint64
+	for _, m := range cfg.InitialCluster {
+		i := slices.IndexFunc(c.members, func(r store.Member) bool { return sameSet(r.PeerURLs, m.PeerURLs) })
+		if i < 0 {
+			return nil, 0, fmt.Errorf("error validating peerURLs: unmatched member while checking PeerURLs: nobody has %v", m.PeerURLs)
+		}
+		if m.Name == cfg.Name {
+			self = c.members[i].ID
+		}
+	}
+	return c, self, nil
+}
+
+func sameSet(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+
+	"pando/raft"
+	"pando/raft/transport"
+	"pando/store"
+)
+
+// peers keeps the connections to the other members as the tree lists them. It
+// stands between the engine, which starts first, and the transport, which needs
+// to know who we are: messages that come before are lost, as on a network.
+type peers struct {
+	log   *zap.Logger
+	store *store.Store
+	node  *raft.Node
+
+	transport atomic.Pointer[transport.Transport]
+
+	mu    sync.Mutex
+	known map[uint64][]string // peer URLs of the members connected to
+	given map[uint64]bool     // who this member may hear while it knows no member list
+}
+
+// newPeers returns peers without connections. given are the members of the
+// cluster that this one joins, and their URLs.
+func newPeers(s *store.Store, log *zap.Logger) *peers {
+	return &peers{log: log, store: s, known: map[uint64][]string{}, given: map[uint64]bool{}}
+}
+
+// start connects to the members. From then on follow keeps up with the list.
+func (p *peers) start(node *raft.Node, own []string, joining []store.Member) (*transport.Transport, error) {
+	p.node = node
+	st := node.Status()
+	t, err := transport.New(transport.Config{
+		MemberID: st.MemberID, ClusterID: st.ClusterID, PeerURLs: own,
+		Handler: p, Logger: p.log, Broken: node.ConnectionLost,
+		ReceiveSnapshot: func(context.Context, *raftpb.Message, io.Reader) error { return errors.New("not built") },
+		Expelled:        func(err error) { p.log.Error("expelled", zap.Error(err)) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.Start()
+	p.mu.Lock()
+	for _, m := range joining {
+		p.given[m.ID] = true
+		if err := t.AddRemote(m.ID, m.PeerURLs); err != nil {
+			p.log.Warn("a member of the cluster cannot be answered yet", zap.String("id", raft.FormatID(m.ID)), zap.Error(err))
+		}
+	}
+	p.mu.Unlock()
+	p.transport.Store(t)
+	p.follow()
+	return t, nil
+}
+
+// follow makes the connections equal to the member list of the published state.
+// The apply goroutine calls it after each batch.
+func (p *peers) follow() {
+	t := p.transport.Load()
+	if t == nil {
+		return
+	}
+	self := p.node.Status().MemberID
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	listed := map[uint64]bool{}
+	for _, m := range p.store.View().Members() {
+		if m.ID == self {
+			continue
+		}
+		listed[m.ID] = true
+		p.connect(t, m)
+		t.SetPando(m.ID, m.Pando > 0)
+	}
+	for id := range p.known {
+		if !listed[id] {
+			t.RemovePeer(id)
+			delete(p.known, id)
+		}
+	}
+}
+
+func (p *peers) connect(t *transport.Transport, m store.Member) {
+	urls, connected := p.known[m.ID]
+	var err error
+	switch {
+	case !connected:
+		err = t.AddPeer(m.ID, m.PeerURLs)
+	case !slices.Equal(urls, m.PeerURLs):
+		err = t.UpdatePeer(m.ID, m.PeerURLs)
+	}
+	if err != nil {
+		p.log.Error("a member cannot be reached under its peer URLs", zap.String("id", raft.FormatID(m.ID)), zap.Strings("urls", m.PeerURLs), zap.Error(err))
+	}
+	p.known[m.ID] = m.PeerURLs
+}
+
+// Send implements raft.Transport.
+func (p *peers) Send(ms []*raftpb.Message) {
+	if t := p.transport.Load(); t != nil {
+		t.Send(ms)
+	}
+}
+
+// Process implements transport.Handler.
+func (p *peers) Process(ctx context.Context, m *raftpb.Message) error { return p.node.Process(ctx, m) }
+
+// ReportUnreachable implements transport.Handler.
+func (p *peers) ReportUnreachable(id uint64) {}
+
+// ReportSnapshot implements transport.Handler.
+func (p *peers) ReportSnapshot(id uint64, ok bool) {}
+
+// Removed implements transport.Handler.
+func (p *peers) Removed(id uint64) bool { return p.store.View().Removed(id) }
+
+// Member implements transport.Handler.
+func (p *peers) Member(id uint64) bool {
+	members := p.store.View().Members()
+	if slices.ContainsFunc(members, func(m store.Member) bool { return m.ID == id }) {
+		return true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.given[id]
+}
