@@ -34,6 +34,22 @@ type Node struct {
 // Index is the etcd index of the change.
 func (e *Event) Index() uint64 { return e.Node.ModifiedIndex }
 
+// Size is how many bytes of keys and values the event carries.
+func (e *Event) Size() int {
+	size := e.Node.size()
+	if e.PrevNode != nil {
+		size += e.PrevNode.size()
+	}
+	return size
+}
+
+func (n *Node) size() int {
+	if n.Value == nil {
+		return len(n.Key)
+	}
+	return len(n.Key) + len(*n.Value)
+}
+
 // Encoded returns the event as encode writes it, and keeps the answer for whoever asks next: ten thousand watchers of
 // one key share one encoding. Every caller has to pass the same encode; two who ask at the same moment may both run it.
 // The bytes are not to be changed.

@@ -55,9 +55,9 @@ func (h *handler) readForm(w http.ResponseWriter, r *http.Request, f *form) erro
 	b := bodyReader{w: w, body: r.Body, chunk: chunk[:]}
 	if r.ContentLength > maxBody {
 		if len(r.Header["Expect"]) == 0 { // who asks first need not send it
-			b.discard()
+			_ = b.discard() // the answer is the same however that ends
 		}
-		return store.NewError(store.CodeInvalidForm, causeTooLarge, 0)
+		return tooLarge()
 	}
 	return b.read(f)
 }
@@ -122,7 +122,7 @@ func (b *bodyReader) read(f *form) error {
 	var text strings.Builder
 	for {
 		if int64(text.Len()+len(chunk)) > maxBody {
-			return store.NewError(store.CodeInvalidForm, causeTooLarge, 0)
+			return tooLarge()
 		}
 		if text.Len()+len(chunk) > text.Cap() {
 			grow := int64(text.Cap() + len(chunk)) // as Grow does
@@ -145,16 +145,34 @@ func (b *bodyReader) read(f *form) error {
 }
 
 // discard takes what a client sends of a body that is refused, so that it gets to read the answer: about as much as the
-// longest body that would not have been.
-func (b *bodyReader) discard() {
+// longest body that would not have been. Without an error all of it has been read.
+func (b *bodyReader) discard() error {
 	for taken := 0; taken <= maxBody; {
 		chunk, err := b.next()
+		if err == io.EOF {
+			return nil
+		}
 		if err != nil {
-			return
+			return bodyError(err)
 		}
 		taken += len(chunk)
 	}
+	return tooLarge()
 }
+
+// passOver reads the body of a request that is going to wait for long, and that has no use for it: net/http notices that a
+// client has gone only once its body has been read.
+func passOver(w http.ResponseWriter, r *http.Request) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	chunk := chunks.Get().(*[chunkSize]byte)
+	defer chunks.Put(chunk)
+	b := bodyReader{w: w, body: r.Body, chunk: chunk[:]}
+	return b.discard()
+}
+
+func tooLarge() error { return store.NewError(store.CodeInvalidForm, causeTooLarge, 0) }
 
 // bodyError is what a body is answered with that broke off. A client that sent nothing for too long is cut: it would take
 // an answer for that of its next request.

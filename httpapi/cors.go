@@ -40,7 +40,7 @@ func (c *cors) set(h http.Header, r *http.Request) {
 		if len(origin) == 0 || !slices.Contains(c.origins, origin[0]) {
 			return
 		}
-		h["Access-Control-Allow-Origin"] = origin[:1:1]
+		h["Access-Control-Allow-Origin"] = []string{origin[0]}
 	}
 	h["Access-Control-Allow-Methods"] = corsMethods
 	h["Access-Control-Allow-Headers"] = corsHeaders

@@ -19,7 +19,9 @@ type encoder struct {
 	path []byte
 	now  time.Time
 	// head is set for HEAD: nothing goes out but the length.
-	head   bool
+	head bool
+	// line is set for an event of a watch: the answer has begun long ago, and nothing is timed.
+	line   bool
 	status int
 	sent   int64
 	err    error
@@ -56,7 +58,7 @@ func (e *encoder) spill() {
 // flush sends the buffer before the answer is complete. A client has paceTimeout to take it: a listing keeps an old state of
 // the whole tree in memory until its last byte is out.
 func (e *encoder) flush() {
-	if e.pace == nil && !e.head {
+	if e.pace == nil && !e.head && !e.line {
 		e.pace = http.NewResponseController(e.out)
 		e.out.WriteHeader(e.status)
 	}

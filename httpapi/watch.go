@@ -8,8 +8,12 @@ import (
 )
 
 // watch answers with the next event, or with one after the other: keys-api spec, section 15. The headers go out at once:
-// they tell the client that no event from now on is missed. Nothing but the watcher is kept while it waits.
+// they tell the client that no event from now on is missed. Nothing but the watcher and the head of the request is kept while
+// it waits.
 func (h *handler) watch(w http.ResponseWriter, r *http.Request, c *store.Command) error {
+	if err := passOver(w, r); err != nil {
+		return err
+	}
 	watcher, err := h.server.Watch(c.Path, c.Recursive, c.Stream, c.Since)
 	if err != nil {
 		return err
@@ -22,19 +26,15 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request, c *store.Command
 	if flush() != nil {
 		return nil // the client has gone
 	}
-	if r.ContentLength != 0 {
-		relax(w)
-	}
 	for {
 		e, err := watcher.Next(r.Context())
 		if err != nil {
 			endWatch(r, c.Stream)
 			return nil
 		}
-		body := e.Encoded(encodeEvent)
-		_, err = w.Write(body)
+		err = sendEvent(w, e)
 		if err == nil && c.Stream && toldTwice(e, c.Path, watcher.StartIndex()) {
-			_, err = w.Write(body)
+			err = sendEvent(w, e)
 		}
 		if err != nil || !c.Stream {
 			return nil
@@ -43,6 +43,21 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request, c *store.Command
 			return nil
 		}
 	}
+}
+
+// sendEvent sends one line. All who are told of an event share its encoding; that of a long one would take memory as long as
+// the event is in the history, so it is written piece by piece for each of them.
+func sendEvent(w http.ResponseWriter, e *eventhistory.Event) error {
+	if e.Size() <= chunkSize {
+		_, err := w.Write(e.Encoded(encodeEvent))
+		return err
+	}
+	enc := newEncoder(w)
+	defer enc.free()
+	enc.line = true
+	enc.event(e)
+	enc.send()
+	return enc.err
 }
 
 // toldTwice reports whether a stream gets an event two times, as the reference's do of the removal of the very node that they

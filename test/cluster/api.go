@@ -26,7 +26,9 @@ type Reply struct {
 	Body   []byte
 }
 
-func (r *Reply) String() string { return fmt.Sprintf("%d %s", r.Status, strings.TrimSpace(string(r.Body))) }
+func (r *Reply) String() string {
+	return fmt.Sprintf("%d %s", r.Status, strings.TrimSpace(string(r.Body)))
+}
 
 // Request sends one request to a member; a body is JSON. Any goroutine may call it.
 func (m *Member) Request(timeout time.Duration, method, target, body string) (*Reply, error) {

@@ -26,7 +26,7 @@ func (c *Cluster) AddAgain(m, through *Member) {
 
 func (c *Cluster) add(m, through *Member) {
 	c.t.Helper()
-	c.Await("to add "+m.Name, Patience, func() error {
+	c.Await("to add "+m.Name, c.changePatience(), func() error {
 		r, err := through.PostMember(Request+short, m.PeerURL)
 		if err == nil && r.Status != http.StatusCreated {
 			err = fmt.Errorf("%v", r)
@@ -59,12 +59,25 @@ func (m *Member) PostMember(timeout time.Duration, peerURL string) (*Reply, erro
 	return m.Request(timeout, http.MethodPost, "/v2/members", string(body))
 }
 
-// Remove asks a member to remove another one or itself. The process is left to itself.
+// Remove asks a member to remove another one or itself. The process is left to itself. An etcd 3 is asked again for the same reason
+// as by Add.
 func (c *Cluster) Remove(m, through *Member) {
 	c.t.Helper()
-	r, err := through.Request(Request+short, http.MethodDelete, "/v2/members/"+m.ID(through), "")
-	if err != nil || r.Status != http.StatusNoContent {
-		c.t.Fatalf("to remove %v: %v, %v", m, r, err)
-	}
+	id := m.ID(through)
+	c.Await("to remove "+m.Name, c.changePatience(), func() error {
+		r, err := through.Request(Request+short, http.MethodDelete, "/v2/members/"+id, "")
+		if err == nil && r.Status != http.StatusNoContent {
+			err = fmt.Errorf("%v", r)
+		}
+		return err
+	})
 	m.removed = true
+}
+
+// changePatience is how long a change of the membership is asked for again. Pando is asked once.
+func (c *Cluster) changePatience() time.Duration {
+	if c.Kind() == Pando {
+		return 0
+	}
+	return Patience
 }
