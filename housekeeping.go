@@ -46,6 +46,7 @@ func (s *server) housekeeping() {
 		s.publish()
 	} else {
 		s.publish()
+		s.settleVersion()
 		close(s.open)
 	}
 	s.expire()
@@ -103,9 +104,8 @@ func (s *server) alone() bool {
 }
 
 // publish writes this member's name and client URLs into the tree, which every
-// start does, and the cluster's version where it is missing or not ours. It
-// repeats what fails until it succeeds or the server stops; on a full disk it
-// gives up, and expire tries again when there is room.
+// start does. It repeats what fails until it succeeds or the server stops; on a
+// full disk it gives up, and expire tries again when there is room.
 func (s *server) publish() {
 	id := raft.FormatID(s.MemberID())
 	attributes, err := json.Marshal(struct {
@@ -122,11 +122,17 @@ func (s *server) publish() {
 	}
 	s.log.Info("published {Name:" + s.cfg.Name + " ClientURLs:[" + strings.Join(s.cfg.AdvertiseClient, " ") + "]} to cluster " +
 		raft.FormatID(s.ClusterID()))
-	if v := s.View().ClusterVersion(); v != "" && (v == clusterVersion || !s.alone()) {
-		s.published = true
+	s.published = true
+}
+
+// settleVersion lets the leader write the cluster's version where it is missing,
+// or where a lone member took over a directory of another.
+func (s *server) settleVersion() {
+	v := s.View().ClusterVersion()
+	if s.Leader() != s.MemberID() || v == clusterVersion || v != "" && !s.alone() {
 		return
 	}
-	if s.published = s.write(store.Command{Method: "PUT", Path: "/0/version", Val: clusterVersion}); s.published {
+	if s.write(store.Command{Method: "PUT", Path: "/0/version", Val: clusterVersion}) {
 		s.log.Info("set the cluster version to " + clusterVersion)
 	}
 }
@@ -181,6 +187,7 @@ func (s *server) expire() {
 			if !s.published && s.Healthy() {
 				s.publish()
 			}
+			s.settleVersion()
 			s.sync(now)
 		case <-s.node.Done():
 			err := s.node.Err()
@@ -195,10 +202,16 @@ func (s *server) expire() {
 	}
 }
 
-// sync proposes the clock if this member leads and a key is due.
+// sync proposes the clock if this member leads and a key is due. For a while after
+// an election or a start nothing expires: owners that are alive could not refresh
+// their keys meanwhile (replication design, section 4).
 func (s *server) sync(now time.Time) {
 	due, ok := s.store.NextExpiration()
-	if !ok || due > now.UnixNano() || s.Leader() != s.MemberID() {
+	if !ok || due > now.UnixNano() {
+		return
+	}
+	st := s.node.Status()
+	if st.Leader != st.MemberID || now.Sub(st.LeaderSince) < s.cfg.TTLGrace {
 		return
 	}
 	ctx, cancel := context.WithTimeout(s.life, s.requestTimeout())

@@ -29,7 +29,10 @@ type remoteCluster struct {
 
 // askMembers reads /members from the first of the URLs that answers.
 func askMembers(ctx context.Context, urls []string, timeout time.Duration) (*remoteCluster, error) {
-	var failed error
+	failed := errors.New("no other member is listed")
+	if len(urls) > 0 {
+		failed = nil
+	}
 	for _, url := range urls {
 		c, err := askMember(ctx, url, timeout)
 		if err == nil {

@@ -36,6 +36,8 @@ type Config struct {
 	MaxWALs       int // .wal files kept; 0: all
 	EventHistory  int // events that a watcher may look back on, at least MinEventHistory
 
+	// TTLGrace is how long after an election or a start nothing expires.
+	TTLGrace  time.Duration
 	Heartbeat time.Duration // > 0
 	Election  time.Duration // >= 5 * Heartbeat, <= 50 s
 
@@ -139,6 +141,7 @@ func (f *flags) config() (*Config, error) {
 		MaxSnapshots:    int(f.maxSnapshots),
 		MaxWALs:         int(f.maxWALs),
 		EventHistory:    f.eventHistory,
+		TTLGrace:        time.Duration(f.ttlGrace) * time.Millisecond,
 		Heartbeat:       time.Duration(f.heartbeat) * time.Millisecond,
 		Election:        time.Duration(f.election) * time.Millisecond,
 		JoinExisting:    f.clusterState.value == "existing",
@@ -152,6 +155,9 @@ func (f *flags) config() (*Config, error) {
 		EnablePprof:     f.enablePprof,
 		LogLevel:        f.logLevel,
 		LogFormat:       f.logFormat.value,
+	}
+	if !f.given("ttl-grace") {
+		c.TTLGrace = c.Election
 	}
 	if f.debug {
 		c.LogLevel = zapcore.DebugLevel

@@ -34,6 +34,7 @@ type flags struct {
 	snapshotCount                   uint64
 	maxSnapshots, maxWALs           uint
 	eventHistory                    int
+	ttlGrace                        uint // ms
 	heartbeat, election             uint // ms
 	listenPeer, listenClient        urlList
 	advertisePeer, advertiseClient  urlList
@@ -100,6 +101,7 @@ func (f *flags) memberFlags(s *flag.FlagSet) {
 	s.UintVar(&f.maxSnapshots, "max-snapshots", 5, "Snapshot `files` kept. 0: all.")
 	s.UintVar(&f.maxWALs, "max-wals", 5, "Write-ahead log `files` kept. 0: all.")
 	s.IntVar(&f.eventHistory, "event-history", MinEventHistory, "`Events` that a watcher may look back on; at least 1000.")
+	s.UintVar(&f.ttlGrace, "ttl-grace", 0, "`Milliseconds` after an election or a start in which no key expires. Default: the election timeout.")
 	s.UintVar(&f.heartbeat, "heartbeat-interval", 100, "`Milliseconds` between two heartbeats of the leader.")
 	s.UintVar(&f.election, "election-timeout", 1000, "`Milliseconds` without a heartbeat until an election; at least 5 heartbeats.")
 	f.listenPeer = mustURLs(defaultPeerURLs)
