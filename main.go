@@ -14,6 +14,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "local" {
+		os.Exit(runLocal(os.Args[2:], os.Stdout, os.Stderr))
+	}
 	ignoreSignals()
 	cfg, err := config.Parse(os.Args[1:])
 	if err != nil {
