@@ -47,6 +47,15 @@ func (b *beginning) bootstrap() (raft.Bootstrap, error) {
 	return raft.Bootstrap{MemberID: self, ClusterID: c.id}, nil
 }
 
+// forceNewCluster is what raft.Config asks for to go on alone, nil if nobody
+// wants that.
+func forceNewCluster(cfg *config.Config) func(memberID uint64) []byte {
+	if !cfg.ForceNewCluster {
+		return nil
+	}
+	return func(id uint64) []byte { return config.MemberContext(id, "", config.RescuedPeerURLs()) }
+}
+
 // newCluster makes the IDs and the initial members out of the flags.
 func newCluster(cfg *config.Config) (raft.Bootstrap, error) {
 	var b raft.Bootstrap

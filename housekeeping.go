@@ -83,7 +83,7 @@ func (s *server) reportStranger() {
 		return
 	}
 	s.log.Error("this member is not among the members of its own data directory, so it can never write: " +
-		"it was made by etcdctl backup, and etcd has to be started on it once with --force-new-cluster")
+		"it was made by etcdctl backup, and has to be started once with --force-new-cluster")
 }
 
 func (s *server) reportSkipped(kinds map[string]int) {

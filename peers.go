@@ -26,6 +26,10 @@ type peers struct {
 
 	transport atomic.Pointer[transport.Transport]
 
+	// alone, if it is not nil, is closed when the members that --force-new-cluster
+	// drops are gone from the list. Until then they are not heard.
+	alone <-chan struct{}
+
 	mu    sync.Mutex
 	known map[uint64][]string // peer URLs of the members connected to
 	given map[uint64]bool     // who this member may hear while it knows no member list
@@ -68,7 +72,7 @@ func (p *peers) start(node *raft.Node, own []string, joining []store.Member) (*t
 // The apply goroutine calls it after each batch.
 func (p *peers) follow() {
 	t := p.transport.Load()
-	if t == nil {
+	if t == nil || p.deaf() {
 		return
 	}
 	self := p.node.Status().MemberID
@@ -125,8 +129,24 @@ func (p *peers) ReportSnapshot(id uint64, ok bool) {}
 // Removed implements transport.Handler.
 func (p *peers) Removed(id uint64) bool { return p.store.View().Removed(id) }
 
+// deaf reports whether this member hears nobody yet.
+func (p *peers) deaf() bool {
+	if p.alone == nil {
+		return false
+	}
+	select {
+	case <-p.alone:
+		return false
+	default:
+		return true
+	}
+}
+
 // Member implements transport.Handler.
 func (p *peers) Member(id uint64) bool {
+	if p.deaf() {
+		return false
+	}
 	members := p.store.View().Members()
 	if slices.ContainsFunc(members, func(m store.Member) bool { return m.ID == id }) {
 		return true

@@ -101,7 +101,7 @@ func (s *server) startNode() error {
 	begin := &beginning{cfg: cfg}
 	node, err := raft.Start(raft.Config{
 		FS: fsys.OS, DataDir: cfg.DataDir, WALDir: cfg.WALDir,
-		Bootstrap: begin.bootstrap,
+		Bootstrap: begin.bootstrap, ForceNewCluster: forceNewCluster(cfg),
 		Heartbeat: cfg.Heartbeat, Election: cfg.Election,
 		Transport:     s.peers,
 		SnapshotCount: cfg.SnapshotCount, MaxSnapshots: cfg.MaxSnapshots, MaxWALs: cfg.MaxWALs,
@@ -111,6 +111,9 @@ func (s *server) startNode() error {
 		return err
 	}
 	s.node = node
+	if cfg.ForceNewCluster {
+		s.peers.alone = node.Ready()
+	}
 	if s.transport, err = s.peers.start(node, cfg.AdvertisePeer, begin.joined); err != nil {
 		return errors.Join(err, node.Close())
 	}

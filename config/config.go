@@ -50,7 +50,7 @@ type Config struct {
 	JoinExisting    bool     // --initial-cluster-state existing
 	Token           string   // goes into member and cluster ids
 	StrictReconfig  bool
-	ForceNewCluster bool // refused for now (notyet.go), so always false
+	ForceNewCluster bool // drop all other members and go on alone
 
 	// Discovery is the token URL of --discovery. A member that has data ignores it, and should say so.
 	Discovery string

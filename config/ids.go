@@ -31,6 +31,12 @@ func firstBytes(text []byte) uint64 {
 	return binary.BigEndian.Uint64(sum[:8])
 }
 
+// RescuedPeerURLs are the peer URLs of a member that makes itself a new cluster and was in none, as a restored backup is:
+// the defaults, in the order in which etcd 2.3 lists them here (server spec, section 9).
+func RescuedPeerURLs() []string {
+	return []string{"http://localhost:7001", "http://localhost:2380"}
+}
+
 // MemberContext is the Context of the configuration change that adds a member: JSON to the byte as etcd writes it
 // (etcd-compat spec, section 3), since every member of a cluster stores these bytes. Name is empty for members added at run time.
 func MemberContext(id uint64, name string, peerURLs []string) []byte {

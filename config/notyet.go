@@ -3,11 +3,8 @@ package config
 // checkNotYet refuses what this version cannot do whatever the data directory holds. What only matters to an empty
 // data directory is CheckBootstrap's.
 func (f *flags) checkNotYet() error {
-	switch {
-	case f.given("config-file"):
+	if f.given("config-file") {
 		return notYet(f.from["config-file"] + ": reading a configuration file")
-	case f.forceNewCluster:
-		return notYet(f.from["force-new-cluster"] + ": making a cluster of one out of a member of a larger one")
 	}
 	return nil
 }

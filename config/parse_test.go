@@ -156,7 +156,6 @@ func TestExit(t *testing.T) {
 		{https, 1, []string{"cannot listen on TLS"}},
 
 		{append(slices.Clone(https), "--cert-file", "/c", "--key-file", "/k"), 1, []string{"TLS is not supported by this version"}},
-		{[]string{"--force-new-cluster"}, 1, []string{"--force-new-cluster", "not supported by this version"}},
 		{[]string{"--config-file", "x.yml"}, 1, []string{"--config-file", "not supported by this version"}},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {

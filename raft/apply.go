@@ -2,6 +2,7 @@ package raft
 
 import (
 	"fmt"
+	"slices"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
@@ -14,6 +15,7 @@ type applier struct {
 	done chan published         // capacity 1; one for each batch of work
 
 	conf    *raftpb.ConfState // as of the last applied entry
+	orphan  bool              // the only voter was removed and another is still to be added
 	results []applied         // of the batch under way
 	count   uint64            // entries applied since the last snapshot
 }
@@ -69,7 +71,7 @@ func (a *applier) applyAll(ms []*raftpb.Message) (published, error) {
 	if unpublished > 0 {
 		a.publish(p)
 	}
-	if a.n.snaps.due(a.count) {
+	if !a.orphan && a.n.snaps.due(a.count) {
 		a.n.snaps.start(p.index, p.term, a.conf)
 		a.count = 0
 	}
@@ -121,6 +123,7 @@ func (a *applier) applyConfChange(e *raftpb.Entry) error {
 	select {
 	case a.n.loop.confAsk <- q:
 		a.conf = <-q.answer
+		a.orphan = cc.GetType() == raftpb.ConfChangeRemoveNode && slices.Contains(a.conf.GetVoters(), cc.GetNodeId())
 		return nil
 	case <-a.n.stop:
 		return ErrStopped

@@ -73,11 +73,7 @@ func (d *disk) append(ms []*raftpb.Message) error {
 		if m.Term != nil {
 			b.State = &wal.HardState{Term: m.GetTerm(), Vote: m.GetVote(), Commit: m.GetCommit()}
 		}
-		for _, e := range m.GetEntries() {
-			b.Entries = append(b.Entries, wal.Entry{
-				Term: e.GetTerm(), Index: e.GetIndex(), Type: uint8(e.GetType()), Data: e.GetData(),
-			})
-		}
+		b.Entries = append(b.Entries, walEntries(m.GetEntries())...)
 	}
 	b.Sync = len(b.Entries) > 0
 	if b.State != nil {
@@ -89,6 +85,15 @@ func (d *disk) append(ms []*raftpb.Message) error {
 	err := d.appendWithRoom(b)
 	d.written.Store(d.wal.Size())
 	return err
+}
+
+// walEntries are entries as the log takes them. The data is shared.
+func walEntries(ents []*raftpb.Entry) []wal.Entry {
+	var all []wal.Entry
+	for _, e := range ents {
+		all = append(all, wal.Entry{Term: e.GetTerm(), Index: e.GetIndex(), Type: uint8(e.GetType()), Data: e.GetData()})
+	}
+	return all
 }
 
 // appendWithRoom waits for the disk to have room again when the next segment

@@ -38,6 +38,11 @@ type Config struct {
 	// no member, or one whose bootstrap was cut off before anything was written.
 	Bootstrap func() (Bootstrap, error)
 
+	// ForceNewCluster, if it is not nil, makes the member that DataDir holds the only
+	// one of its cluster, with everything that is in its log. Where the log does not
+	// list this member, it is added; the function returns its Member.Context then.
+	ForceNewCluster func(memberID uint64) []byte
+
 	Heartbeat time.Duration // between a leader's heartbeats; one tick
 	Election  time.Duration // a follower's patience; at least five heartbeats
 

@@ -104,9 +104,12 @@ func restore(cfg Config, l layout, sm StateMachine) (*opened, error) {
 		cfg.Logger.Warn("cut a torn write from the end of the log; it was never acknowledged",
 			zap.String("file", r.File), zap.Int64("offset", r.Offset), zap.Int64("bytes", r.Bytes), zap.String("why", r.Why))
 	}
-	if err := o.fill(replay); err != nil {
-		w.Close()
-		return nil, err
+	err = o.fill(replay)
+	if err == nil {
+		err = o.force(cfg)
+	}
+	if err != nil {
+		return nil, errors.Join(err, w.Close())
 	}
 	return o, nil
 }
@@ -229,8 +232,14 @@ func (o *opened) fill(replay *wal.Replay) error {
 		return fmt.Errorf("%w: the log says that entries up to %d are committed but ends at %d; acknowledged writes are missing from it. "+
 			"Restore a backup, or replace this member if the others of its cluster are well", wal.ErrDamaged, o.state.Commit, last)
 	}
+	return o.remember(o.state, ents)
+}
+
+// remember puts what is in the log on disk into memory.
+func (o *opened) remember(state wal.HardState, ents []*raftpb.Entry) error {
+	o.state = state
 	err := o.storage.SetHardState(&raftpb.HardState{
-		Term: proto.Uint64(o.state.Term), Vote: proto.Uint64(o.state.Vote), Commit: proto.Uint64(o.state.Commit),
+		Term: proto.Uint64(state.Term), Vote: proto.Uint64(state.Vote), Commit: proto.Uint64(state.Commit),
 	})
 	return errors.Join(err, o.storage.append(ents))
 }
