@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -96,7 +97,7 @@ func (d *disk) append(ms []*raftpb.Message) error {
 // snapshots, because it may be them who make room.
 func (d *disk) appendWithRoom(b wal.Batch) error {
 	defer d.noRoom.Store(nil)
-	again := time.NewTicker(time.Second)
+	again := time.NewTicker(cmp.Or(d.n.cfg.retry, time.Second))
 	defer again.Stop()
 	for {
 		err := d.write(b)

@@ -58,7 +58,7 @@ func TestFullDiskStillTakesSnapshotRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := withoutTicks(t, disk, dir)
-	cfg.segmentSize = 4 << 10
+	cfg.segmentSize, cfg.retry = 4<<10, 10*time.Millisecond
 	r := launch(t, cfg).ready()
 	disk.OnCall(func(c fsys.Call) fsys.Fault {
 		if c.Kind == fsys.OpenFile && filepath.Ext(c.Name) == ".tmp" {
