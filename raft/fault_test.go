@@ -93,7 +93,7 @@ func TestPowerCutLosesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			cfg := testConfig(t, disk, dir)
-			cfg.SnapshotCount = 20
+			cfg.SnapshotCount, cfg.segmentSize = 20, 8<<10 // cut, and purge, in between
 			r := launch(t, cfg)
 			a, wg := r.writeUntilStopped(4)
 			for enough := rng.IntN(200); len(r.sm.texts()) < enough; {
