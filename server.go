@@ -79,6 +79,7 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 	s.stop = watchSignals()
 	s.ids = raft.NewIDs(s.MemberID(), time.Now())
 	clients.limit(connections)
+	peers.limit(peerConnections)
 	s.serve(clients, httpapi.New(s, httpapi.Options{CORS: cfg.CORS, Logger: log}), "client")
 	s.serve(peers, httpapi.NewPeer(s), "peer")
 	s.wg.Add(1)
@@ -125,6 +126,10 @@ func (s *server) fail(err error) {
 
 // failed is closed when the server cannot go on; close then says why.
 func (s *server) failed() <-chan struct{} { return s.fatal }
+
+// peerConnections bounds the connections to the peer port, out of the descriptors
+// that are kept for files and peers.
+const peerConnections = 100
 
 // drain is how long requests that are under way may take when the server stops.
 const drain = 3 * time.Second
