@@ -88,6 +88,15 @@ type limitedConn struct {
 	once  sync.Once
 }
 
+// CloseWrite lets the HTTP server say that it is done before it closes a
+// connection that the client still sends on: the answer gets through.
+func (c *limitedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 // Close gives the slot back, once.
 func (c *limitedConn) Close() error {
 	err := c.Conn.Close()

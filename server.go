@@ -84,6 +84,7 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 	s.stop = watchSignals()
 	s.ids = raft.NewIDs(s.MemberID(), time.Now())
 	clients.limit(connections)
+	peers.limit(peerConnections)
 	s.clientPort = s.serve(clients, httpapi.New(s, httpapi.Options{CORS: cfg.CORS, Logger: log}), "client")
 	s.membersPort = s.serve(peers, s.peerHandler(), "peer")
 	s.wg.Add(1)
@@ -157,6 +158,10 @@ func (s *server) fail(err error) {
 
 // failed is closed when the server cannot go on; close then says why.
 func (s *server) failed() <-chan struct{} { return s.fatal }
+
+// peerConnections bounds the connections to the peer port, out of the descriptors
+// that are kept for files and peers.
+const peerConnections = 100
 
 // drain is how long requests that are under way may take when the server stops.
 const drain = 3 * time.Second

@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -21,8 +22,9 @@ type disk struct {
 	done    chan bool              // capacity 1; for each batch of work, whether it is durable
 	records chan snapshotRecord    // from the snapshot goroutine, which waits for the answer
 
-	state   wal.HardState // as last handed to the WAL
-	written atomic.Int64  // bytes written since start, for the snapshot trigger
+	state   wal.HardState         // as last written to the WAL
+	written atomic.Int64          // bytes written since start, for the snapshot trigger
+	noRoom  atomic.Pointer[error] // why the batch under way cannot be written yet; nil if it can
 }
 
 // snapshotRecord asks for a durable WAL record of a snapshot (release false), or
@@ -78,7 +80,6 @@ func (d *disk) append(ms []*raftpb.Message) error {
 	b.Sync = len(b.Entries) > 0
 	if b.State != nil {
 		b.Sync = b.Sync || b.State.Term != d.state.Term || b.State.Vote != d.state.Vote
-		d.state = *b.State
 	} else if len(b.Entries) == 0 {
 		return nil // responses only: everything before them is durable
 	}
@@ -97,19 +98,48 @@ func walEntries(ents []*raftpb.Entry) []wal.Entry {
 }
 
 // appendWithRoom waits for the disk to have room again when the next segment
-// cannot be prepared. The log is intact meanwhile, and the loop goes on.
+// cannot be prepared. The log is intact meanwhile, and the loop goes on; so do
+// snapshots, because it may be them who make room.
 func (d *disk) appendWithRoom(b wal.Batch) error {
+	defer d.noRoom.Store(nil)
+	again := time.NewTicker(cmp.Or(d.n.cfg.retry, time.Second))
+	defer again.Stop()
 	for {
-		err := d.wal.Append(b)
+		err := d.write(b)
 		if !errors.Is(err, wal.ErrNoSpace) {
 			return err
 		}
+		d.noRoom.Store(&err)
 		select {
-		case <-time.After(time.Second):
+		case <-again.C:
+		case r := <-d.records:
+			r.answer <- d.record(r)
 		case <-d.n.stop:
 			return ErrStopped
 		}
 	}
+}
+
+// write hands a batch to the WAL and keeps its state, whose commit index never
+// goes back.
+func (d *disk) write(b wal.Batch) error {
+	if b.State != nil {
+		b.State.Commit = max(b.State.Commit, d.state.Commit)
+	}
+	err := d.wal.Append(b)
+	if err == nil && b.State != nil {
+		d.state = *b.State
+	}
+	return err
+}
+
+// room is why nothing can be written now, or only what is left of the current
+// segment; nil if there is room. Any goroutine may ask.
+func (d *disk) room() error {
+	if err := d.noRoom.Load(); err != nil {
+		return *err
+	}
+	return d.wal.PrepareErr()
 }
 
 func (d *disk) record(r snapshotRecord) error {
@@ -119,8 +149,12 @@ func (d *disk) record(r snapshotRecord) error {
 	if r.release {
 		return d.release(r.at.Index)
 	}
+	// etcd 2.3 panics over a commit index in front of a snapshot. What a snapshot
+	// covers is committed, and durable here, though the loop may not have handed
+	// over that commit index yet.
 	state := d.state
-	if err := d.wal.Append(wal.Batch{State: &state, Snapshot: &r.at, Sync: true}); err != nil {
+	state.Commit = max(state.Commit, r.at.Index)
+	if err := d.write(wal.Batch{State: &state, Snapshot: &r.at, Sync: true}); err != nil {
 		if !errors.Is(err, wal.ErrNoSpace) {
 			d.n.fail(fmt.Errorf("writing a snapshot record to the log: %w", err))
 		}

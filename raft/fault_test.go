@@ -93,7 +93,7 @@ func TestPowerCutLosesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			cfg := testConfig(t, disk, dir)
-			cfg.SnapshotCount = 20
+			cfg.SnapshotCount, cfg.segmentSize = 20, 8<<10 // cut, and purge, in between
 			r := launch(t, cfg)
 			a, wg := r.writeUntilStopped(4)
 			for enough := rng.IntN(200); len(r.sm.texts()) < enough; {
@@ -119,26 +119,23 @@ func TestPowerCutLosesNothing(t *testing.T) {
 	}
 }
 
-// zeroing is the least size of the writes that fill a segment in advance. There
-// are hundreds, one as good as the other.
+// zeroing is the least size of the writes that fill a segment in advance.
 const zeroing = 16 << 10
 
 // Whatever call fails, at the start or later, the node either goes on or stops;
-// the next start has everything that was acknowledged.
+// the next start has everything that was acknowledged. Small segments make every
+// call count: each is filled in one write, and the run goes through several.
 func TestAnyFailingCallLosesNothing(t *testing.T) {
 	calls := tryWithFault(t, 0)
-	tried, zeroes := 0, 0
+	segments := 0
 	for _, c := range calls {
-		if c.Kind == fsys.Write && c.Size >= zeroing {
-			if zeroes++; zeroes%100 != 1 {
-				continue
-			}
+		if c.Kind == fsys.Rename && filepath.Ext(c.Name) == ".wal" {
+			segments++
 		}
 		tryWithFault(t, c.Seq)
-		tried++
 	}
-	if tried < 20 {
-		t.Errorf("only %d calls could fail: the test sees too little", tried)
+	if len(calls) < 50 || segments < 3 {
+		t.Errorf("%d calls could fail, in %d segments: the test sees too little", len(calls), segments)
 	}
 }
 
@@ -161,7 +158,7 @@ func tryWithFault(t *testing.T, n int) (calls []fsys.Call) {
 		return fsys.Fault{}
 	})
 	cfg := testConfig(t, disk, dir)
-	cfg.SnapshotCount = 5
+	cfg.SnapshotCount, cfg.segmentSize, cfg.retry = 5, 4<<10, 10*time.Millisecond
 	want := map[int][]string{}
 	if node, err := Start(cfg, &list{}); err == nil {
 		want[0] = proposeUntilError(node, 12)
@@ -190,7 +187,7 @@ func proposeUntilError(node *Node, n int) (done []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for i := range n {
-		text, id := fmt.Sprint(i), ids.Next()
+		text, id := fmt.Sprint(i, strings.Repeat("x", 1<<10)), ids.Next()
 		if _, err := node.Propose(ctx, id, command(id, text)); err != nil {
 			return done
 		}

@@ -74,6 +74,7 @@ func newLoop(n *Node, rn *etcdraft.RawNode, st *opened) *loop {
 
 func (l *loop) run() {
 	defer l.n.wg.Done()
+	defer l.failReads()
 	defer l.handBack()
 	ticker := time.NewTicker(l.n.cfg.Heartbeat)
 	defer ticker.Stop()
@@ -145,7 +146,7 @@ func (l *loop) tick() {
 // long before the log is really full, and says so once.
 func (l *loop) noteSpace() {
 	was := l.noSpace
-	l.noSpace = l.n.disk.wal.PrepareErr()
+	l.noSpace = l.n.disk.room()
 	switch {
 	case l.noSpace != nil && was == nil:
 		l.n.log.Error("the next log segment cannot be prepared: writes are refused until there is room", zap.Error(l.noSpace))

@@ -54,11 +54,12 @@ type Config struct {
 
 	Logger *zap.Logger
 
-	segmentSize int64 // of the log in bytes; 0 but in tests
+	segmentSize int64         // of the log in bytes; 0 but in tests
+	retry       time.Duration // between attempts to find room on a full disk; 0 but in tests
 }
 
 func (c *Config) walOptions() wal.Options {
-	return wal.Options{SegmentSize: c.segmentSize, Logger: c.Logger}
+	return wal.Options{SegmentSize: c.segmentSize, Retry: c.retry, Logger: c.Logger}
 }
 
 // Status is what the node knows about itself and the cluster at one moment.

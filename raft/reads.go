@@ -125,3 +125,13 @@ func (l *loop) releaseReads() {
 		l.pending = l.pending[1:]
 	}
 }
+
+// failReads answers the reads whose index will not be published any more.
+func (l *loop) failReads() {
+	for _, p := range l.pending {
+		for _, c := range p.reads {
+			c <- ErrStopped
+		}
+	}
+	l.pending = nil
+}

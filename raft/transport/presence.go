@@ -125,6 +125,7 @@ func (t *Transport) present(ctx context.Context, id uint64, base string) (held b
 	if answer.StatusCode != http.StatusOK {
 		return false, fmt.Errorf("status %d", answer.StatusCode)
 	}
+	t.log.Debug("connected to a peer", zap.String("peer", hex(id)))
 	_, err = answer.Body.Read(make([]byte, 1))
 	return true, err
 }

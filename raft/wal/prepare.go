@@ -14,16 +14,17 @@ import (
 
 const (
 	scratchSuffix = ".tmp"
-	// retryPrepare is how long the preparer waits after a failure.
-	retryPrepare = time.Second
+	// defaultRetry is how long the preparer waits after a failure.
+	defaultRetry = time.Second
 )
 
 // preparer has the next segment ready: a file of zeros, durable but for its name, and locked. Its goroutine lives from
 // newPreparer to stop.
 type preparer struct {
-	fs   fsys.FS
-	dir  string
-	size int64
+	fs    fsys.FS
+	dir   string
+	size  int64
+	retry time.Duration
 
 	ready  chan fsys.File // hands over one file; never closed
 	failed chan struct{}  // capacity 1: err was set
@@ -32,9 +33,9 @@ type preparer struct {
 	done   chan struct{} // closed by the goroutine when it ends
 }
 
-func newPreparer(f fsys.FS, dir string, size int64) *preparer {
+func newPreparer(f fsys.FS, dir string, size int64, retry time.Duration) *preparer {
 	p := &preparer{
-		fs: f, dir: dir, size: size,
+		fs: f, dir: dir, size: size, retry: retry,
 		ready: make(chan fsys.File), failed: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -58,7 +59,7 @@ func (p *preparer) run() {
 	}
 }
 
-// prepare makes a file of zeros, again each second until it works; nil when it is time to end.
+// prepare makes a file of zeros, again and again until it works; nil when it is time to end.
 func (p *preparer) prepare(name string) fsys.File {
 	for {
 		f, err := p.make(name)
@@ -74,7 +75,7 @@ func (p *preparer) prepare(name string) fsys.File {
 		case p.failed <- struct{}{}:
 		default:
 		}
-		again := time.NewTimer(retryPrepare)
+		again := time.NewTimer(p.retry)
 		select {
 		case <-again.C:
 		case <-p.quit:

@@ -47,7 +47,7 @@ func TestNoSpace(t *testing.T) {
 			t.Errorf("the log has %d entries of %d: %v", len(got), len(want), err)
 		}
 		f.OnCall(nil)
-		<-time.After(2 * retryPrepare) // on the clock of the bubble
+		<-time.After(2 * defaultRetry) // on the clock of the bubble
 		synctest.Wait()
 		if err := w.PrepareErr(); err != nil {
 			t.Error(err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -44,8 +45,9 @@ type Metadata struct{ NodeID, ClusterID uint64 }
 
 // Options of Create and Open.
 type Options struct {
-	SegmentSize int64       // bytes, from 4 KiB to 8 MiB; 0 means 8 MiB
-	Logger      *zap.Logger // nil for none
+	SegmentSize int64         // bytes, from 4 KiB to 8 MiB; 0 means 8 MiB
+	Retry       time.Duration // between attempts to prepare the next segment; 0 means one second
+	Logger      *zap.Logger   // nil for none
 }
 
 // Batch is what one Append writes, as a whole or not at all. All fields may be empty.
@@ -60,7 +62,8 @@ type Batch struct {
 type WAL struct {
 	fs       fsys.FS
 	dir      string
-	size     int64  // of an ordinary segment
+	size     int64 // of an ordinary segment
+	retry    time.Duration
 	metadata []byte // as in the first segment; later ones must have the same bytes
 	prep     *preparer
 	log      *zap.Logger

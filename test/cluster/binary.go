@@ -16,9 +16,9 @@ const BinaryEnv = "PANDO_TEST_CLUSTER_BINARY"
 type Kind int
 
 const (
-	Pando Kind = iota
-	Etcd2      // etcd 2.3
-	Etcd3      // etcd 3.x with --enable-v2
+	Pando Kind = iota // lives by the spec
+	Etcd2             // etcd 2.3
+	Etcd3             // etcd 3.x with --enable-v2
 )
 
 func (k Kind) String() string { return [...]string{"Pando", "etcd 2", "etcd 3"}[k] }

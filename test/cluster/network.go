@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // network is the peers' network. Every member is known to the others by the address of a listener of ours, which passes
@@ -60,7 +62,7 @@ func (n *network) listen(member int, addr, target string) error {
 func (n *network) serve(dialler *net.TCPConn, to int, target string) {
 	from := n.owner(dialler)
 	there, back := n.link(from, to), n.link(to, from)
-	if there.refuses() || back.refuses() || !there.pass(time.Now(), n.done) {
+	if there.refuses() || back.refuses() || !there.pass(time.Now(), n.done) || givenUp(dialler) {
 		_ = dialler.SetLinger(0)
 		dialler.Close()
 		return
@@ -80,6 +82,22 @@ func (n *network) serve(dialler *net.TCPConn, to int, target string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.conns, c)
+}
+
+// givenUp reports whether the member that opened a connection has closed it already. The kernel accepted it while the way was
+// cut; on a real network the other member would never hear of it.
+func givenUp(c *net.TCPConn) bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return true
+	}
+	closed := true
+	err = raw.Control(func(fd uintptr) {
+		const established = 1 // TCP_ESTABLISHED
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		closed = err != nil || info.State != established
+	})
+	return closed || err != nil
 }
 
 func (n *network) add(c *conn, from, to int) bool {

@@ -1,0 +1,157 @@
+package transport
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// childEnv makes the test binary a member of its own process, to be killed.
+const childEnv = "TRANSPORT_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childEnv) == "" {
+		os.Exit(m.Run())
+	}
+	if err := child(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// child is member 2: it says its URL and serves until it is killed.
+func child() error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	member, err := New(Config{
+		MemberID: 2, ClusterID: testCluster, Handler: newHandler(1, 2, 3),
+		Broken: func(uint64) {}, Expelled: func(error) {},
+		ReceiveSnapshot: func(context.Context, *raftpb.Message, io.Reader) error { return nil },
+	})
+	if err != nil {
+		return err
+	}
+	member.Start()
+	fmt.Println("http://" + listener.Addr().String())
+	return http.Serve(listener, member.HTTP())
+}
+
+func startChild(t *testing.T) (*exec.Cmd, string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(self)
+	c.Env = append(os.Environ(), childEnv+"=1")
+	c.Stderr = os.Stderr
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Kill() // it may be dead already
+		_ = c.Wait()         // killed
+	})
+	url, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, strings.TrimSpace(url)
+}
+
+// TestBrokenWhenKilled: a process that is killed is missed within 100 ms, in the median of five.
+func TestBrokenWhenKilled(t *testing.T) {
+	var took []time.Duration
+	for range 5 {
+		process, url := startChild(t)
+		a := startNode(t, 1, "127.0.0.1:0")
+		if err := a.AddPeer(2, []string{url}); err != nil {
+			t.Fatal(err)
+		}
+		a.SetPando(2, true)
+		a.awaitPresence(2, 1)
+		start := time.Now()
+		if err := process.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if id := receive(t, "Broken", a.broken); id != 2 {
+			t.Fatalf("member %d is said to be broken instead of 2", id)
+		}
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	if took[2] > 100*time.Millisecond {
+		t.Errorf("the end of a killed process was noticed after %v", took)
+	}
+}
+
+// TestBrokenOnceForEachConnection: also for a second death of the same peer, and not for what we do ourselves.
+func TestBrokenOnceForEachConnection(t *testing.T) {
+	nodes := startNodes(t, 3)
+	a, b, c := nodes[0], nodes[1], nodes[2]
+	for _, peer := range []*node{b, c} {
+		a.SetPando(peer.id, true)
+		a.awaitPresence(peer.id, 1)
+	}
+	b.close()
+	if id := receive(t, "Broken", a.broken); id != 2 {
+		t.Fatalf("member %d is said to be broken instead of 2", id)
+	}
+	again := startNode(t, 2, strings.TrimPrefix(b.url, "http://"))
+	a.awaitPresence(2, 2)
+	again.cut()
+	receive(t, "Broken again", a.broken)
+
+	a.SetPando(3, false)
+	await(t, "the connection to end", func() bool {
+		c.held.mu.Lock()
+		defer c.held.mu.Unlock()
+		return len(c.held.own) == 0
+	})
+	a.SetPando(3, true)
+	a.awaitPresence(3, 2)
+	a.RemovePeer(3)
+	a.Stop()
+	select {
+	case id := <-a.broken:
+		t.Errorf("member %d is said to be broken after it was removed", id)
+	default:
+	}
+}
+
+// TestPresenceIsOnePerSender: a member that asks again and again holds one connection.
+func TestPresenceIsOnePerSender(t *testing.T) {
+	check := leakCheck(t)
+	b := startNode(t, 2, "127.0.0.1:0")
+	for range 20 {
+		a := startNode(t, 1, "127.0.0.1:0")
+		a.connect(b)
+		a.SetPando(2, true)
+		a.awaitPresence(2, 1)
+		b.held.mu.Lock()
+		if len(b.held.own) > 1 {
+			t.Errorf("%d connections are held", len(b.held.own))
+		}
+		b.held.mu.Unlock()
+		a.close()
+	}
+	b.close()
+	check()
+}
