@@ -116,13 +116,15 @@ func (a *applier) applyConfChange(e *raftpb.Entry) error {
 	if err := proto.Unmarshal(e.GetData(), &cc); err != nil {
 		return fmt.Errorf("log entry %d holds no readable membership change: %w", e.GetIndex(), err)
 	}
-	if !a.n.sm.ApplyConfChange(&cc) {
-		cc.NodeId = proto.Uint64(0) // the library's word for "changes nothing"
-	}
-	q := confAsk{cc: &cc, answer: make(chan *raftpb.ConfState, 1)}
+	a.applyOrIgnore(&cc)
+	learners := len(a.conf.GetLearners())
+	q := confAsk{cc: &cc, index: e.GetIndex(), answer: make(chan *raftpb.ConfState, 1)}
 	select {
 	case a.n.loop.confAsk <- q:
 		a.conf = <-q.answer
+		if learners > 0 && len(a.conf.GetLearners()) == 0 {
+			a.n.RequestSnapshot() // etcd 2.3 cannot read a log with learners in it
+		}
 		a.orphan = cc.GetType() == raftpb.ConfChangeRemoveNode && slices.Contains(a.conf.GetVoters(), cc.GetNodeId())
 		return nil
 	case <-a.n.stop:

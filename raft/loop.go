@@ -40,6 +40,7 @@ type loop struct {
 	settled     uint64 // highest term of an applied entry: see proposeAgain
 	forwarding  forwarding
 	received    map[uint64]received // from each member, while this one leads
+	changes     changes
 
 	hurry     *time.Timer // runs out when it is time to campaign early
 	hurryFor  uint64      // because the connection to this member broke
@@ -53,6 +54,7 @@ type loop struct {
 // confAsk is the applier's question at a conf change: it waits for the answer.
 type confAsk struct {
 	cc     *raftpb.ConfChange
+	index  uint64 // of its entry
 	answer chan *raftpb.ConfState
 }
 
@@ -65,6 +67,7 @@ func newLoop(n *Node, rn *etcdraft.RawNode, st *opened) *loop {
 		n: n, rn: rn, storage: st.storage, conf: st.conf, firstRead: first,
 		forwarding: forwarding{life: rand.Uint64()},
 		confAsk:    make(chan confAsk),
+		changes:    changes{heard: map[uint64]uint64{}},
 		term:       st.state.Term,
 		applied:    st.snap.Index,
 		replayTo:   max(st.state.Commit, uint64(len(st.bootstrap))),
@@ -86,6 +89,7 @@ func (l *loop) run() {
 		l.campaignIfLone()
 		l.handleReadies() // what follows must know who leads in which term
 		l.propose()
+		l.change()
 		l.askReads()
 		l.handleReadies()
 		select {
@@ -96,6 +100,8 @@ func (l *loop) run() {
 			l.receive(m)
 		case id := <-l.n.lost:
 			l.connectionLost(id)
+		case c := <-l.n.changes:
+			l.queueChange(c)
 		case <-l.hurry.C:
 			l.campaignEarly()
 		case asked := <-l.n.handOver:
@@ -119,12 +125,13 @@ func (l *loop) run() {
 // handBack lets the disk and the applier end: no further work comes. A commit
 // index that was waiting for company is written now.
 func (l *loop) handBack() {
+	l.failChanges()
 	if len(l.writing) > 0 {
 		if durable := <-l.n.disk.done; !durable {
 			l.appends = nil // nothing may be written over a hole
 		}
 	}
-	if l.n.failure.Load() == nil && len(l.appends) > 0 {
+	if l.n.healthy() && len(l.appends) > 0 {
 		l.n.disk.work <- l.appends
 		<-l.n.disk.done
 	}
@@ -133,9 +140,11 @@ func (l *loop) handBack() {
 }
 
 func (l *loop) tick() {
+	l.changes.ticks++
 	l.rn.Tick()
 	l.feedCommit()
 	l.resend()
+	l.promoteLearner()
 	l.readAsked = false // ask again: the library may have dropped the question
 	l.checkReady()
 	l.noteSpace()
@@ -285,6 +294,8 @@ func (l *loop) publishedTo(p published) {
 		l.ownTerm = true
 	}
 	l.proposeAgain(p.term)
+	l.change()
+	l.leaveIfRemoved()
 	if err := l.storage.compact(l.applied); err != nil {
 		l.n.fail(err)
 	}
@@ -309,6 +320,7 @@ func (l *loop) applyConf(q confAsk) {
 	default:
 		l.conf = l.rn.ApplyConfChange(q.cc)
 	}
+	l.changeApplied(q)
 	q.answer <- l.conf
 }
 
@@ -322,6 +334,9 @@ func (l *loop) removesLast(cc *raftpb.ConfChange) bool {
 func (l *loop) leaderChanged(s *etcdraft.SoftState) {
 	if s.Lead != l.lead {
 		l.n.log.Info("leader changed", zap.String("leader", FormatID(s.Lead)), zap.Uint64("term", l.term))
+	}
+	if s.RaftState == etcdraft.StateLeader && !l.leading {
+		l.changes.leadSince = l.changes.ticks
 	}
 	l.lead, l.leading = s.Lead, s.RaftState == etcdraft.StateLeader
 	l.ownTerm = l.ownTerm && l.leading
@@ -352,6 +367,7 @@ func (l *loop) caughtUp() bool {
 }
 
 func (l *loop) publishStatus() {
+	l.n.conf.Store(l.conf)
 	old := l.n.Status()
 	s := Status{
 		MemberID: old.MemberID, ClusterID: old.ClusterID,

@@ -22,6 +22,7 @@ type list struct {
 	index     uint64
 	restored  int // how many commands came from a snapshot
 	members   int
+	refuse    func(*raftpb.ConfChange) bool // optional: changes that are not valid
 }
 
 var errPoison = errors.New("a command that must not be skipped")
@@ -41,7 +42,10 @@ func (l *list) Apply(_, _ uint64, data []byte) (uint64, any, error) {
 	return binary.BigEndian.Uint64(data), len(l.applying), nil
 }
 
-func (l *list) ApplyConfChange(*raftpb.ConfChange) bool {
+func (l *list) ApplyConfChange(cc *raftpb.ConfChange) bool {
+	if l.refuse != nil && l.refuse(cc) {
+		return false
+	}
 	l.members++
 	return true
 }
@@ -56,15 +60,16 @@ func (l *list) Notify() {}
 
 func (l *list) Image() snapshot.Payload { return image(l.texts()) }
 
-func (l *list) Restore(r io.Reader) error {
+func (l *list) Prepare(r io.Reader) (install func(), err error) {
 	var texts []string
 	if err := json.NewDecoder(r).Decode(&texts); err != nil {
-		return err
+		return nil, err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.applying, l.published, l.restored = texts, slices.Clone(texts), len(texts)
-	return nil
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.applying, l.published, l.restored = texts, slices.Clone(texts), len(texts)
+	}, nil
 }
 
 // texts is what readers see.

@@ -2,6 +2,7 @@ package raft
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -88,6 +89,9 @@ type Node struct {
 	inbox     chan *raftpb.Message // from other members
 	lost      chan uint64          // members whose connection broke
 	handOver  chan chan bool       // requests to give up the leadership
+	changes   chan *change         // of the membership
+
+	conf atomic.Pointer[raftpb.ConfState] // as of the last publication
 
 	status  atomic.Pointer[Status]
 	ready   chan struct{} // closed by the loop when the log has been replayed
@@ -120,6 +124,7 @@ func Start(cfg Config, sm StateMachine) (*Node, error) {
 		inbox:     make(chan *raftpb.Message, maxInbox),
 		lost:      make(chan uint64),
 		handOver:  make(chan chan bool),
+		changes:   make(chan *change),
 		ready:     make(chan struct{}),
 		stop:      make(chan struct{}),
 		done:      make(chan struct{}),
@@ -128,6 +133,7 @@ func Start(cfg Config, sm StateMachine) (*Node, error) {
 		n.transport = noTransport{}
 	}
 	n.status.Store(&Status{MemberID: st.meta.NodeID, ClusterID: st.meta.ClusterID, Applied: st.snap.Index, Term: st.state.Term})
+	n.conf.Store(st.conf)
 	rn, err := newRawNode(cfg, st)
 	if err != nil {
 		st.wal.Close()
@@ -215,6 +221,12 @@ func (n *Node) Err() error {
 		return *p
 	}
 	return nil
+}
+
+// healthy reports whether what is in memory may still be written to the disk.
+func (n *Node) healthy() bool {
+	err := n.Err()
+	return err == nil || errors.Is(err, ErrRemoved)
 }
 
 // Ready is closed once the log has been replayed: on a lone member when an

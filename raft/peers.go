@@ -65,6 +65,7 @@ func (l *loop) receive(m *raftpb.Message) {
 }
 
 func (l *loop) step(m *raftpb.Message) {
+	l.changes.heard[m.GetFrom()] = l.changes.ticks
 	switch m.GetType() {
 	case raftpb.MsgProp:
 		l.takeForwarded(m)

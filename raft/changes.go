@@ -1,0 +1,235 @@
+package raft
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
+)
+
+// The leader's side of membership changes (replication design, section 5). The
+// library takes one at a time and turns a second into an empty entry, so they queue
+// here; and it counts no quorum before it takes one, so that is done here, with the
+// members heard from within one election timeout.
+
+// promoteLag is how many entries a learner may be behind to be taken for caught up.
+const promoteLag = 512
+
+// changes is what the loop knows of membership changes. Loop only.
+type changes struct {
+	waiting []*change
+	current *change // in the log, and not yet known to be applied and published, or lost
+	applied uint64  // index of the last applied membership change
+	removed uint64  // index at which this member was removed
+
+	ticks     uint64            // since the start
+	leadSince uint64            // the tick at which this member began to lead
+	transfer  uint64            // the tick at which the leadership may be offered again
+	heard     map[uint64]uint64 // the tick of each member's last message
+}
+
+func (l *loop) electionTicks() uint64 { return uint64(l.n.cfg.Election / l.n.cfg.Heartbeat) }
+
+// silent reports whether nothing was heard from a member for one election timeout.
+func (l *loop) silent(id uint64) bool {
+	at, ever := l.changes.heard[id]
+	return id != l.n.meta.NodeID && (!ever || l.changes.ticks-at > l.electionTicks())
+}
+
+// queueChange takes a change from a caller.
+func (l *loop) queueChange(c *change) {
+	l.changes.waiting = slices.DeleteFunc(l.changes.waiting, (*change).abandoned)
+	if len(l.changes.waiting) >= maxChanges {
+		c.done <- ErrTooManyRequests
+		return
+	}
+	l.changes.waiting = append(l.changes.waiting, c)
+}
+
+// change moves on with the membership changes, as far as possible now. It is called
+// whenever something has happened.
+func (l *loop) change() {
+	m := &l.changes
+	l.settleChange()
+	switch {
+	case len(m.waiting) == 0 || m.current != nil:
+	case !l.leading:
+		l.turnChangesAway()
+	case l.ownTerm && l.applied >= m.applied: // else the library would refuse it
+		for len(m.waiting) > 0 && m.current == nil && l.tryChange(m.waiting[0]) {
+			m.waiting = slices.Delete(m.waiting, 0, 1)
+		}
+	}
+}
+
+// settleChange answers the change under way if its outcome is known. One that an entry
+// of a later term has made impossible begins anew.
+func (l *loop) settleChange() {
+	m := &l.changes
+	switch c := m.current; {
+	case c == nil:
+	case c.index > 0 && l.applied >= c.index:
+		m.current = nil
+		c.done <- c.err
+	case c.index == 0 && l.settled > c.term:
+		m.current = nil
+		m.waiting = slices.Insert(m.waiting, 0, c)
+	}
+}
+
+// turnChangesAway sends everybody to the leader, once there is one.
+func (l *loop) turnChangesAway() {
+	if l.lead == 0 {
+		return
+	}
+	for _, c := range l.changes.waiting {
+		c.done <- &NotLeaderError{Leader: l.lead}
+	}
+	l.changes.waiting = nil
+}
+
+// tryChange proposes or refuses a change; false if it has to wait.
+func (l *loop) tryChange(c *change) bool {
+	if c.abandoned() {
+		return true
+	}
+	after, err := l.votersAfter(c)
+	if err == nil {
+		err = l.quorumOf(after)
+		if err != nil && l.changes.ticks-l.changes.leadSince <= l.electionTicks() {
+			return false // a new leader has not heard from everybody yet
+		}
+	}
+	switch {
+	case err != nil:
+		c.done <- err
+		return true
+	case c.Kind == RemoveMember && c.ID == l.n.meta.NodeID:
+		l.offerLeadership()
+		return false // the new leader gets it
+	}
+	return l.proposeChange(c)
+}
+
+// votersAfter are the voters that a change would leave.
+func (l *loop) votersAfter(c *change) ([]uint64, error) {
+	now := l.conf.GetVoters()
+	votes := slices.Contains(now, c.ID)
+	switch {
+	case c.Kind == RemoveMember && votes && len(now) == 1:
+		return nil, ErrLastMember
+	case c.Kind == RemoveMember && votes:
+		return slices.DeleteFunc(slices.Clone(now), func(id uint64) bool { return id == c.ID }), nil
+	case c.Kind == AddVoter && len(now) == 1:
+		return now, nil // it cannot be started before it was added: etcd 2.3's way to two members
+	case (c.Kind == AddVoter || c.Kind == promote) && !votes:
+		return append(slices.Clone(now), c.ID), nil
+	}
+	return now, nil
+}
+
+// quorumOf returns an UnsafeError if those that answer are too few.
+func (l *loop) quorumOf(voters []uint64) error {
+	var silent []uint64
+	for _, id := range voters {
+		if l.silent(id) {
+			silent = append(silent, id)
+		}
+	}
+	if len(voters)-len(silent) > len(voters)/2 {
+		return nil
+	}
+	return &UnsafeError{Voters: len(voters), Silent: silent}
+}
+
+// offerLeadership begins to hand over because this member is to be removed. An offer
+// that comes to nothing is repeated after an election timeout.
+func (l *loop) offerLeadership() {
+	if m := &l.changes; m.ticks >= m.transfer && l.transfer() {
+		m.transfer = m.ticks + l.electionTicks()
+	}
+}
+
+func (l *loop) proposeChange(c *change) bool {
+	c.id, c.term = rand.Uint64(), l.term
+	err := l.rn.ProposeConfChange(&raftpb.ConfChange{
+		Id: &c.id, Type: confChangeTypes[c.Kind].Enum(), NodeId: &c.ID, Context: c.Context,
+	})
+	if err != nil { // too much uncommitted, or leadership is moving: later
+		l.n.log.Debug("membership change not taken yet", zap.Error(err))
+		return false
+	}
+	l.changes.current = c
+	return true
+}
+
+// changeApplied notes what became of a membership change in the log.
+func (l *loop) changeApplied(q confAsk) {
+	m := &l.changes
+	m.applied = q.index
+	valid := q.cc.GetNodeId() != 0
+	if c := m.current; c != nil && c.id == q.cc.GetId() {
+		c.index = q.index
+		if !valid {
+			c.err = ErrChangeInvalid
+		}
+	}
+	if valid && q.cc.GetType() == raftpb.ConfChangeRemoveNode {
+		delete(m.heard, q.cc.GetNodeId())
+		if q.cc.GetNodeId() == l.n.meta.NodeID && !l.lone() {
+			m.removed = q.index
+		}
+	}
+}
+
+// leaveIfRemoved stops the node once its removal has been published.
+func (l *loop) leaveIfRemoved() {
+	if r := l.changes.removed; r > 0 && l.applied >= r {
+		l.n.removed()
+	}
+}
+
+// promoteLearner queues the promotion of a learner that has caught up, when nothing
+// else is to be done. Each tick calls it.
+func (l *loop) promoteLearner() {
+	m := &l.changes
+	if !l.leading || len(l.conf.GetLearners()) == 0 || m.current != nil || len(m.waiting) > 0 {
+		return
+	}
+	var ready uint64
+	l.rn.WithProgress(func(id uint64, typ etcdraft.ProgressType, pr tracker.Progress) {
+		if typ == etcdraft.ProgressTypeLearner && pr.State == tracker.StateReplicate && !l.silent(id) && pr.Match+promoteLag > l.applied {
+			ready = id
+		}
+	})
+	if ready != 0 {
+		l.queueChange(newChange(Change{Kind: promote, ID: ready}, nil))
+	}
+}
+
+// failChanges answers everybody when the loop ends.
+func (l *loop) failChanges() {
+	if c := l.changes.current; c != nil {
+		l.changes.waiting = append(l.changes.waiting, c)
+	}
+	for _, c := range l.changes.waiting {
+		c.done <- ErrStopped
+	}
+}
+
+// promotes reports whether a change in the log makes a learner a voter: the state
+// machine knows it already and is not asked.
+func promotes(conf *raftpb.ConfState, cc *raftpb.ConfChange) bool {
+	return cc.GetType() == raftpb.ConfChangeAddNode && len(cc.GetContext()) == 0 && slices.Contains(conf.GetLearners(), cc.GetNodeId())
+}
+
+// applyOrIgnore asks the state machine whether a membership change is valid.
+func (a *applier) applyOrIgnore(cc *raftpb.ConfChange) {
+	if !promotes(a.conf, cc) && !a.n.sm.ApplyConfChange(cc) {
+		cc.NodeId = proto.Uint64(0) // the library's word for "changes nothing"
+	}
+}
