@@ -82,5 +82,5 @@ func (m *machine) Notify() { m.store.Notify() }
 // Image is what a snapshot of the published state holds.
 func (m *machine) Image() snapshot.Payload { return m.store.Image() }
 
-// Restore reads a snapshot.
-func (m *machine) Restore(r io.Reader) error { return m.store.Restore(r) }
+// Prepare reads a snapshot, on any goroutine; install, called by the apply goroutine, replaces the state by it.
+func (m *machine) Prepare(r io.Reader) (install func(), err error) { return m.store.Prepare(r) }

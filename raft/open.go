@@ -26,7 +26,7 @@ type opened struct {
 
 	snapDir       string
 	snap          wal.Position // of the restored snapshot; zero if none
-	snapSize      int64
+	snapFile      snapshot.File
 	conf          *raftpb.ConfState // as of the snapshot
 	replayedBytes int64             // size of the entries that follow it
 }
@@ -163,6 +163,9 @@ func removeLog(f fsys.FS, dir string) error {
 // restoreSnapshot picks the newest readable snapshot that the log knows: one
 // without a record in the log may be ahead of what is durable.
 func (o *opened) restoreSnapshot(cfg Config, l layout, sm StateMachine) error {
+	if err := snapshot.RemoveLeftovers(cfg.FS, l.snap); err != nil {
+		return err
+	}
 	positions, err := wal.Positions(cfg.FS, l.wal)
 	if err != nil {
 		return err
@@ -178,11 +181,13 @@ func (o *opened) restoreSnapshot(cfg Config, l layout, sm StateMachine) error {
 		return err
 	}
 	defer r.Close()
-	if err := sm.Restore(r); err != nil {
+	install, err := sm.Prepare(r)
+	if err != nil {
 		return fmt.Errorf("%w: the snapshot at index %d cannot be decoded: %w", ErrDataDir, r.Meta.Index, err)
 	}
+	install()
 	o.snap = wal.Position{Index: r.Meta.Index, Term: r.Meta.Term}
-	o.snapSize = r.Size
+	o.snapFile = r.File()
 	o.conf = &raftpb.ConfState{Voters: r.Meta.Voters, Learners: r.Meta.Learners}
 	return o.storage.ApplySnapshot(&raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
 		ConfState: o.conf, Index: proto.Uint64(o.snap.Index), Term: proto.Uint64(o.snap.Term),

@@ -36,7 +36,7 @@ func newSnapshotter(n *Node, st *opened) *snapshotter {
 		n: n, dir: st.snapDir,
 		jobs: make(chan snapshotJob, 1),
 	}
-	s.want.Store(max(minSnapshotBytes, st.snapSize))
+	s.want.Store(max(minSnapshotBytes, st.snapFile.Size))
 	if st.snap.Index > 0 {
 		s.keep = []uint64{st.snap.Index}
 	}

@@ -8,9 +8,9 @@ import (
 	"pando/snapshot"
 )
 
-// StateMachine is what committed entries are applied to. Every method but Image's
-// result is called on the apply goroutine only, one at a time; Restore is also
-// called once by Start, before that goroutine exists.
+// StateMachine is what committed entries are applied to. Every method but Prepare
+// is called on the apply goroutine only, one at a time. Start installs a snapshot
+// before that goroutine exists.
 type StateMachine interface {
 	// Apply carries out one normal entry with data. It returns the ID that the
 	// proposer gave the entry (0 if it has none) and the result for the proposer.
@@ -28,7 +28,8 @@ type StateMachine interface {
 	// Image is an immutable picture of the published state, to be written as a
 	// snapshot from another goroutine while applying goes on.
 	Image() snapshot.Payload
-	// Restore replaces the state by the one in a snapshot. On error the state is
-	// unchanged.
-	Restore(r io.Reader) error
+	// Prepare decodes a snapshot. Any goroutine may call it, and nothing changes.
+	// install, called on the apply goroutine, replaces the state by what was
+	// decoded; Publish and Notify follow.
+	Prepare(r io.Reader) (install func(), err error)
 }

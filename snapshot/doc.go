@@ -10,5 +10,5 @@
 // The payload is the caller's. It is written and read as a stream: memory does not grow with its size.
 //
 // A file has its name only when it is whole, durable and known to the log, so a crash leaves at most a .snap.tmp file,
-// which the next Write removes. A file that cannot be read is set aside as .broken, as etcd does.
+// which the next Write removes, or one of a snapshot that another member sent, which RemoveLeftovers removes. A file that cannot be read is set aside as .broken, as etcd does.
 package snapshot

@@ -43,7 +43,7 @@ type Reader struct {
 	Meta Meta
 	Size int64 // of the file in bytes
 
-	payload io.Reader
+	payload *io.SectionReader
 	file    fsys.File
 }
 
@@ -52,6 +52,15 @@ func (r *Reader) Read(b []byte) (int, error) { return r.payload.Read(b) }
 
 // Close closes the file.
 func (r *Reader) Close() error { return r.file.Close() }
+
+// Len is the length of the payload in bytes.
+func (r *Reader) Len() int64 { return r.payload.Size() }
+
+// File describes the file.
+func (r *Reader) File() File { return File{Name: r.file.Name(), Meta: r.Meta, Size: r.Size} }
+
+// Open verifies a snapshot and returns its payload. The caller closes the Reader.
+func Open(f fsys.FS, file File) (*Reader, error) { return open(f, file.Name, file.Meta) }
 
 // Newest returns the newest snapshot in dir that can be read and that ok agrees to; nil, nil if there is none. The
 // crc was verified over the whole file. One that ok agrees to but cannot be read is renamed to *.broken and logged; log

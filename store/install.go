@@ -15,18 +15,25 @@ type restored struct {
 	// events are the kept history, oldest first, without the unused slots.
 	events []*eventhistory.Event
 	stats  Stats
+
+	tree *tree.Tree // from root
+	due  *ttl.Index // every node that has a TTL
 }
 
-// install replaces the whole state by a restored one and publishes it, still as of the log index of the View before: the
+// prepare makes what does not need the store.
+func (r *restored) prepare() {
+	r.tree, r.due = tree.FromRoot(r.root), ttl.New()
+	trackBelow(r.due, r.root, "")
+}
+
+// install replaces the whole state by a prepared one and publishes it, still as of the log index of the View before: the
 // caller calls Publish with the right one and then Notify, which tells the watchers. Only the apply goroutine calls it,
 // between batches.
 func (s *Store) install(r restored) {
-	s.tree = tree.FromRoot(r.root)
+	s.tree, s.due = r.tree, r.due
 	s.index = r.index
 	s.pending = nil
 	s.stats.restore(r.stats)
-	s.due = ttl.New()
-	trackBelow(s.due, r.root, "")
 	old := s.View()
 	v := s.newView(old.RaftIndex, old.RaftTerm)
 	s.hub.Restore(r.events, r.index, func() { s.view.Store(v) })

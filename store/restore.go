@@ -9,16 +9,27 @@ import (
 	"pando/tree"
 )
 
-// Restore replaces the whole state by the one that r holds: store JSON as etcd 2.3, 3.4 and 3.5 write it, or an Image. It
-// is read as a stream, to its end. On an error, which names the byte and what is wrong there, the store is as it was.
-// Only the apply goroutine calls it, between batches; Publish and Notify, which it calls next, show the new state.
+// Restore replaces the whole state by the one that r holds: Prepare, and what it returns, in one step. On an error the store
+// is as it was.
 func (s *Store) Restore(r io.Reader) error {
+	install, err := s.Prepare(r)
+	if err != nil {
+		return err
+	}
+	install()
+	return nil
+}
+
+// Prepare reads a state: store JSON as etcd 2.3, 3.4 and 3.5 write it, or an Image. It is read as a stream, to its end. An error
+// names the byte and what is wrong there. Any goroutine may call it, for the store does not change before install is called.
+// Only the apply goroutine calls that, between batches; Publish and Notify, which it calls next, show the new state.
+func (s *Store) Prepare(r io.Reader) (install func(), err error) {
 	state, err := decodeImage(r)
 	if err != nil {
-		return fmt.Errorf("store snapshot: %w", err)
+		return nil, fmt.Errorf("store snapshot: %w", err)
 	}
-	s.install(state)
-	return nil
+	state.prepare()
+	return func() { s.install(state) }, nil
 }
 
 func decodeImage(r io.Reader) (restored, error) {
