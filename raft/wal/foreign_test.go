@@ -233,3 +233,21 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// etcdctl backup writes the record of the snapshot behind the entries that follow it.
+func TestBackupOfEtcdctl(t *testing.T) {
+	l := newForeign(true)
+	for _, e := range entries(51, 70) {
+		l.entry(e)
+	}
+	l.record(typeState, appendNumbers(nil, 1, 0, 70))
+	l.record(typeSnapshot, appendNumbers(nil, 50, 1))
+	root, _ := l.put(t, 5000)
+	w, r, err := Open(fast, filepath.Join(root, "wal"), Position{Index: 50, Term: 1}, small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(equal(r.Entries, entries(51, 70)), w.Close()); err != nil {
+		t.Error(err)
+	}
+}

@@ -140,9 +140,10 @@ func (r *replayer) snapshot(p Position) {
 	switch n := p.Index - r.from.Index; {
 	case p == r.from:
 		r.found = true
-		if r.fromTerm != p.Term {
-			r.Entries, r.fromTerm = r.Entries[:0], p.Term
+		if r.fromTerm != 0 && r.fromTerm != p.Term { // with 0, what is here follows the snapshot: etcdctl backup writes its record last
+			r.Entries = r.Entries[:0]
 		}
+		r.fromTerm = p.Term
 		fits = true
 	case p.Index <= r.from.Index:
 		fits = true // older than what is read from

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,8 +110,8 @@ func writeBackend(t *testing.T, dir string) {
 	}
 }
 
-// etcdctl backup copies Pando's directory, of a server that runs as of one that was stopped, and etcd 3.4
-// starts a new cluster from the copy (server spec, section 8). There must be a snapshot: from the log, this
+// etcdctl backup copies Pando's directory, of a server that runs as of one that was stopped, and etcd 3.4 as well as
+// Pando start a new cluster from the copy (server spec, section 9). There must be a snapshot: from the log, this
 // etcdctl leaves out the old member's own entries, and without them all later ones get lower indexes.
 func TestBackup(t *testing.T) {
 	pando, before := fill(t, "--snapshot-count=50")
@@ -119,16 +120,67 @@ func TestBackup(t *testing.T) {
 	stopped := backup(t, pando.Dir)
 	for name, dir := range map[string]string{"running": running, "stopped": stopped} {
 		t.Run(name, func(t *testing.T) {
-			o := server.Options{
-				Binary: etcd, Args: append([]string{"--force-new-cluster"}, v2...),
-				Dir: filepath.Join(t.TempDir(), "data"),
-			}
-			if err := os.CopyFS(o.Dir, os.DirFS(dir)); err != nil {
-				t.Fatal(err)
-			}
-			stop(t, found(t, o, before))
+			stop(t, found(t, server.Options{
+				Binary: etcd, Args: append([]string{"--force-new-cluster"}, v2...), Dir: copied(t, dir),
+			}, before))
+
+			o := server.Options{Args: []string{"--force-new-cluster"}, Dir: copied(t, dir)}
+			s := found(t, o, before)
+			last := content.Fill(t, s.Endpoint, rand.New(rand.NewPCG(5, 6)), 20)
+			more := content.Read(t, s.Endpoint, last)
+			stop(t, s)
+			o.Args = nil
+			found(t, o, more)
 		})
 	}
+}
+
+// A backup of the log alone lacks the entries about members, so the indexes are others; the keys are there.
+func TestBackupOfTheLogAlone(t *testing.T) {
+	pando := server.Start(t, server.Options{})
+	for i := range 5 {
+		req, err := http.NewRequest(http.MethodPut, fmt.Sprintf("%s/v2/keys/k%d?value=v", pando.Endpoint, i), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answered(t, req, http.StatusCreated)
+	}
+	content.Settle(t, pando.Endpoint)
+	stop(t, pando)
+	o := server.Options{Args: []string{"--force-new-cluster"}, Dir: backup(t, pando.Dir)}
+	for range 2 {
+		s := server.Start(t, o)
+		for i := range 5 {
+			req, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s/v2/keys/k%d?quorum=true", s.Endpoint, i), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answered(t, req, http.StatusOK)
+		}
+		stop(t, s)
+		o.Args = nil
+	}
+}
+
+func answered(t *testing.T, req *http.Request, status int) {
+	t.Helper()
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != status {
+		t.Errorf("%s %s: %s", req.Method, req.URL, resp.Status)
+	}
+}
+
+func copied(t *testing.T, dir string) (to string) {
+	t.Helper()
+	to = filepath.Join(t.TempDir(), "data")
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
 }
 
 func backup(t *testing.T, dir string) (to string) {
