@@ -55,6 +55,9 @@ func (s *server) housekeeping() {
 // admit looks at the replayed state before anybody else does.
 func (s *server) admit() error {
 	s.reportV3Keys()
+	if s.View().Removed(s.MemberID()) {
+		return raft.ErrRemoved
+	}
 	s.reportStranger()
 	if skipped := s.machine.takeSkipped(); len(skipped) > 0 {
 		s.reportSkipped(skipped)

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/config"
+	"pando/raft"
 )
 
 func main() {
@@ -34,6 +35,12 @@ func main() {
 		log.Log(n.Level, n.Text)
 	}
 	sig, err := run(cfg, log)
+	if errors.Is(err, raft.ErrRemoved) { // what was asked for, so that nobody starts it again
+		log.Info(err.Error())
+		log.Info("the data-dir used by this member must be removed.")
+		_ = log.Sync()
+		return
+	}
 	if err != nil {
 		log.Error("pando cannot go on", zap.Error(err))
 		_ = log.Sync()

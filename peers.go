@@ -49,7 +49,7 @@ func (p *peers) start(node *raft.Node, own []string, joining []store.Member) (*t
 		MemberID: st.MemberID, ClusterID: st.ClusterID, PeerURLs: own,
 		Handler: p, Logger: p.log, Broken: node.ConnectionLost,
 		ReceiveSnapshot: func(context.Context, *raftpb.Message, io.Reader) error { return errors.New("not built") },
-		Expelled:        func(err error) { p.log.Error("expelled", zap.Error(err)) },
+		Expelled:        func(error) { node.Expelled() },
 	})
 	if err != nil {
 		return nil, err

@@ -128,6 +128,7 @@ func (s *server) peerHandler() http.Handler {
 	messages := s.transport.HTTP()
 	mux.Handle("/raft", messages)
 	mux.Handle("/raft/", messages)
+	mux.Handle(membersPath, s.transport.Questions(s.takeChange))
 	mux.Handle("/", httpapi.NewPeer(s))
 	return mux
 }

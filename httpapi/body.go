@@ -174,11 +174,15 @@ func passOver(w http.ResponseWriter, r *http.Request) error {
 
 func tooLarge() error { return store.NewError(store.CodeInvalidForm, causeTooLarge, 0) }
 
-// bodyError is what a body is answered with that broke off. A client that sent nothing for too long is cut: it would take
-// an answer for that of its next request.
+// bodyError is what a body is answered with that broke off.
 func bodyError(err error) error {
+	cutIfSlow(err)
+	return store.NewError(store.CodeInvalidForm, err.Error(), 0)
+}
+
+// cutIfSlow cuts a client that sent nothing for too long: it would take an answer for that of its next request.
+func cutIfSlow(err error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		panic(http.ErrAbortHandler)
 	}
-	return store.NewError(store.CodeInvalidForm, err.Error(), 0)
 }

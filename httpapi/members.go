@@ -1,12 +1,16 @@
 package httpapi
 
 import (
+	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	jsoniter "github.com/json-iterator/go"
+	"go.uber.org/zap"
 
 	"pando/store"
 )
@@ -36,33 +40,49 @@ func listed(urls []string) []string {
 	return urls
 }
 
-// serveMembers tells who the members are, at any time. Membership does not change in this version: what would change it
-// is refused, in the form that the reference's errors have.
+// MemberError is a refused change of the membership, as the client gets to see it.
+type MemberError struct {
+	Status  int
+	Message string
+}
+
+// Error is the message.
+func (e *MemberError) Error() string { return e.Message }
+
+// NoSuchMember is the answer about an ID that nobody has.
+func NoSuchMember(id string) *MemberError {
+	return &MemberError{http.StatusNotFound, "No such member: " + id}
+}
+
+// serveMembers tells who the members are, at any time, and changes them.
 func (h *handler) serveMembers(w http.ResponseWriter, r *http.Request) {
-	rest := strings.TrimPrefix(r.URL.Path, membersRoute)
+	rest := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, membersRoute), "/")
+	w.Header()["X-Etcd-Cluster-Id"] = h.clusterID
+	var err error
 	switch r.Method {
 	case http.MethodGet:
-		w.Header()["X-Etcd-Cluster-Id"] = h.clusterID
 		h.getMembers(w, rest)
+	case http.MethodPost:
+		err = h.addMember(w, r)
 	case http.MethodPut, http.MethodDelete:
-		w.Header()["X-Etcd-Cluster-Id"] = h.clusterID
-		if rest == "" || rest == "/" {
+		if rest == "" {
 			notAllowed(w, nil)
 			return
 		}
-		writeMessage(w, http.StatusNotImplemented, "membership changes are not supported")
-	case http.MethodPost:
-		w.Header()["X-Etcd-Cluster-Id"] = h.clusterID
-		writeMessage(w, http.StatusNotImplemented, "membership changes are not supported")
+		err = h.changeMember(w, r, rest)
 	default:
+		delete(w.Header(), "X-Etcd-Cluster-Id")
 		notAllowed(w, membersMethods)
+	}
+	if err != nil {
+		h.failMembers(w, r, err)
 	}
 }
 
 func (h *handler) getMembers(w http.ResponseWriter, rest string) {
 	members := h.server.View().Members()
 	switch rest {
-	case "", "/":
+	case "":
 		list := make([]clientMember, 0, len(members))
 		for _, m := range members {
 			list = append(list, newClientMember(m))
@@ -70,7 +90,7 @@ func (h *handler) getMembers(w http.ResponseWriter, rest string) {
 		writeJSON(w, http.StatusOK, struct {
 			Members []clientMember `json:"members"`
 		}{list})
-	case "/leader":
+	case "leader":
 		leader := h.server.Leader()
 		i := slices.IndexFunc(members, func(m store.Member) bool { return m.ID == leader })
 		if leader == 0 || i < 0 {
@@ -80,6 +100,84 @@ func (h *handler) getMembers(w http.ResponseWriter, rest string) {
 		writeJSON(w, http.StatusOK, newClientMember(members[i]))
 	default:
 		writeMessage(w, http.StatusNotFound, "Not found")
+	}
+}
+
+// addMember answers a POST, on whatever path below the collection.
+func (h *handler) addMember(w http.ResponseWriter, r *http.Request) error {
+	urls, err := peerURLsOf(w, r)
+	if err != nil {
+		return err
+	}
+	m, err := h.server.AddMember(r.Context(), urls)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusCreated, newClientMember(m))
+	return nil
+}
+
+// changeMember answers a PUT or DELETE of one member.
+func (h *handler) changeMember(w http.ResponseWriter, r *http.Request, text string) error {
+	id, err := strconv.ParseUint(text, 16, 64)
+	if err != nil {
+		return NoSuchMember(text)
+	}
+	if r.Method == http.MethodDelete {
+		err = h.server.RemoveMember(r.Context(), id)
+	} else {
+		var urls []string
+		if urls, err = peerURLsOf(w, r); err == nil {
+			err = h.server.UpdateMember(r.Context(), id, urls)
+		}
+	}
+	if err == nil {
+		w.WriteHeader(http.StatusNoContent)
+	}
+	return err
+}
+
+// peerURLsOf reads the body of a change: JSON with a list of peer URLs, in which nothing else counts.
+func peerURLsOf(w http.ResponseWriter, r *http.Request) ([]string, error) {
+	if t := r.Header.Get("Content-Type"); t != "application/json" {
+		return nil, &MemberError{http.StatusUnsupportedMediaType, "Bad Content-Type " + t + ", accept application/json"}
+	}
+	chunk := chunks.Get().(*[chunkSize]byte)
+	defer chunks.Put(chunk)
+	b := bodyReader{w: w, body: r.Body, chunk: chunk[:]}
+	text, err := b.next()
+	switch {
+	case err == nil:
+		_ = b.discard() // the answer is the same however that ends
+		return nil, &MemberError{http.StatusRequestEntityTooLarge, causeTooLarge}
+	case err != io.EOF:
+		cutIfSlow(err)
+		return nil, &MemberError{http.StatusBadRequest, err.Error()}
+	}
+	var body struct {
+		PeerURLs []string `json:"peerURLs"`
+	}
+	if err := json.Unmarshal(text, &body); err != nil {
+		return nil, &MemberError{http.StatusBadRequest, err.Error()}
+	}
+	urls, err := checkPeerURLs(body.PeerURLs)
+	if err != nil {
+		return nil, &MemberError{http.StatusBadRequest, err.Error()}
+	}
+	return urls, nil
+}
+
+// failMembers answers a change that failed. What the client cannot help is told to the log alone, as the reference does.
+func (h *handler) failMembers(w http.ResponseWriter, r *http.Request, err error) {
+	var refused *MemberError
+	switch {
+	case errors.As(err, &refused):
+		writeMessage(w, refused.Status, refused.Message)
+	case isOver(err):
+		panic(http.ErrAbortHandler)
+	default:
+		h.log.Error("membership not changed", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
+		writeMessage(w, http.StatusInternalServerError, "Internal Server Error")
 	}
 }
 

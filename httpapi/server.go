@@ -31,6 +31,11 @@ type Server interface {
 	MemberID() uint64
 	// Leader is the member that leads, 0 while none is known.
 	Leader() uint64
+	// AddMember, UpdateMember and RemoveMember change the membership; peer URLs are sorted. The errors are a *MemberError,
+	// ErrStopped, that of ctx, or what the log is told. The request timeout is kept here.
+	AddMember(ctx context.Context, peerURLs []string) (store.Member, error)
+	UpdateMember(ctx context.Context, id uint64, peerURLs []string) error
+	RemoveMember(ctx context.Context, id uint64) error
 	// Healthy says whether writes are being applied.
 	Healthy() bool
 }

@@ -27,6 +27,9 @@ type lone struct {
 	fail   error // of Do, ReadBarrier and WaitReady
 	leader uint64
 	sick   bool
+
+	refusal error    // of a change of the membership
+	changes []string // of the membership
 }
 
 var testTime = time.Date(2026, 11, 24, 12, 0, 0, 500_000_000, time.UTC)

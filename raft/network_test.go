@@ -119,11 +119,17 @@ func startCluster(t *testing.T) *cluster {
 
 func (c *cluster) start(id uint64) {
 	c.t.Helper()
+	c.startWith(id, three)
+}
+
+// startWith starts a member that knows these members from its beginning.
+func (c *cluster) startWith(id uint64, members []uint64) {
+	c.t.Helper()
 	cfg := testConfig(c.t, fsys.OS, c.dirs[id])
 	cfg.Transport = port{c.net, id}
 	cfg.Bootstrap = func() (Bootstrap, error) {
 		b := Bootstrap{MemberID: id, ClusterID: 9}
-		for _, m := range three {
+		for _, m := range members {
 			b.Members = append(b.Members, Member{ID: m, Context: fmt.Appendf(nil, `{"id":%d}`, m)})
 		}
 		return b, nil
@@ -169,13 +175,22 @@ func (c *cluster) equal(n int) {
 	c.t.Helper()
 	deadline := time.After(patience)
 	for {
-		one, two, three := c.rigs[1].sm.texts(), c.rigs[2].sm.texts(), c.rigs[3].sm.texts()
-		if len(one) >= n && fmt.Sprint(one) == fmt.Sprint(two) && fmt.Sprint(two) == fmt.Sprint(three) {
+		var first []string
+		same := true
+		for _, r := range c.rigs {
+			texts := r.sm.texts()
+			same = same && len(texts) >= n && (first == nil || fmt.Sprint(first) == fmt.Sprint(texts))
+			first = texts
+		}
+		if same {
 			return
 		}
 		select {
 		case <-deadline:
-			c.t.Fatalf("the members have %d, %d and %d commands, want at least %d, the same", len(one), len(two), len(three), n)
+			for id, r := range c.rigs {
+				c.t.Logf("member %d has %d commands", id, len(r.sm.texts()))
+			}
+			c.t.Fatalf("the members do not have the same commands, at least %d", n)
 		case <-time.After(time.Millisecond):
 		}
 	}
