@@ -6,44 +6,70 @@ import (
 
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
+
+	"pando/raft/wal"
 )
 
 // applier is the goroutine that owns the state machine.
 type applier struct {
-	n    *Node
-	work chan []*raftpb.Message // capacity 1; closed by the loop when it ends
-	done chan published         // capacity 1; one for each batch of work
+	n     *Node
+	work  chan applyWork // capacity 1; closed by the loop when it ends
+	done  chan published // capacity 1; one for each batch of work
+	image chan struct{}  // capacity 1: somebody wants a snapshot and may find no entry coming
 
-	conf    *raftpb.ConfState // as of the last applied entry
+	at      wal.Position      // of the last applied entry
+	conf    *raftpb.ConfState // as of that entry
 	orphan  bool              // the only voter was removed and another is still to be added
 	results []applied         // of the batch under way
 	count   uint64            // entries applied since the last snapshot
+}
+
+// applyWork is either entries or a snapshot.
+type applyWork struct {
+	messages []*raftpb.Message
+	install  *incoming
 }
 
 // published says that a batch has been applied and can be read.
 type published struct {
 	index, term uint64 // of its last entry
 	messages    []*raftpb.Message
+	installed   *incoming // it was a snapshot
 }
 
 func newApplier(n *Node, st *opened) *applier {
 	return &applier{
 		n:    n,
+		at:   st.snap,
 		conf: st.conf,
-		work: make(chan []*raftpb.Message, 1),
-		done: make(chan published, 1),
+		work: make(chan applyWork, 1),
+		done: make(chan published, 1), image: make(chan struct{}, 1),
 	}
 }
 
 func (a *applier) run() {
 	defer a.n.wg.Done()
-	for ms := range a.work {
-		p, err := a.applyAll(ms)
-		if err != nil {
-			a.n.fail(err)
-			continue // the rest of the log must not be applied over a hole
+	for {
+		select {
+		case w, ok := <-a.work:
+			if !ok {
+				return
+			}
+			if w.install != nil {
+				a.done <- a.install(w.install)
+				continue
+			}
+			p, err := a.applyAll(w.messages)
+			if err != nil {
+				a.n.fail(err)
+				continue // the rest of the log must not be applied over a hole
+			}
+			a.done <- p
+		case <-a.image:
+			if a.n.failure.Load() == nil && a.at.Index > 0 {
+				a.snapshotIfDue()
+			}
 		}
-		a.done <- p
 	}
 }
 
@@ -71,11 +97,24 @@ func (a *applier) applyAll(ms []*raftpb.Message) (published, error) {
 	if unpublished > 0 {
 		a.publish(p)
 	}
+	a.at = wal.Position{Index: p.index, Term: p.term}
+	a.snapshotIfDue()
+	return p, nil
+}
+
+// nudge has the applier look whether a snapshot is due. Any goroutine may call it.
+func (a *applier) nudge() {
+	select {
+	case a.image <- struct{}{}:
+	default:
+	}
+}
+
+func (a *applier) snapshotIfDue() {
 	if !a.orphan && a.n.snaps.due(a.count) {
-		a.n.snaps.start(p.index, p.term, a.conf)
+		a.n.snaps.start(a.at.Index, a.at.Term, a.conf)
 		a.count = 0
 	}
-	return p, nil
 }
 
 // publish shows what was applied, in the order that readers rely on: history

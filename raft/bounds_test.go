@@ -9,7 +9,7 @@ func TestBoundsAddUp(t *testing.T) {
 	sum := maxQueued + // proposals that wait
 		maxUncommitted + // appended by a leader, not committed
 		maxApplying + // handed to the apply goroutine
-		2*keepBytes + // the log in memory, just before it is compacted
+		max(2*keepBytes, maxPinned) + // the log in memory, just before it is compacted
 		maxInflightBytes // on the way to a follower
 	if sum > planned {
 		t.Errorf("the bounds add up to %d MiB, want at most %d MiB", sum>>20, planned>>20)

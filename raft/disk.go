@@ -18,13 +18,19 @@ type disk struct {
 	n   *Node
 	wal *wal.WAL
 
-	work    chan []*raftpb.Message // capacity 1; closed by the loop when it ends
-	done    chan bool              // capacity 1; for each batch of work, whether it is durable
-	records chan snapshotRecord    // from the snapshot goroutine, which waits for the answer
+	work    chan diskWork       // capacity 1; closed by the loop when it ends
+	done    chan bool           // capacity 1; for each batch of work, whether it is durable
+	records chan snapshotRecord // from the snapshot goroutine, which waits for the answer
 
 	state   wal.HardState         // as last written to the WAL
 	written atomic.Int64          // bytes written since start, for the snapshot trigger
 	noRoom  atomic.Pointer[error] // why the batch under way cannot be written yet; nil if it can
+}
+
+// diskWork is what several MsgStorageAppend ask for.
+type diskWork struct {
+	messages []*raftpb.Message
+	install  *incoming // the snapshot of the only message, if it has one
 }
 
 // snapshotRecord asks for a durable WAL record of a snapshot (release false), or
@@ -38,7 +44,7 @@ type snapshotRecord struct {
 func newDisk(n *Node, w *wal.WAL, st wal.HardState) *disk {
 	return &disk{
 		n: n, wal: w, state: st,
-		work:    make(chan []*raftpb.Message, 1),
+		work:    make(chan diskWork, 1),
 		done:    make(chan bool, 1),
 		records: make(chan snapshotRecord),
 	}
@@ -48,11 +54,11 @@ func (d *disk) run() {
 	defer d.n.wg.Done()
 	for {
 		select {
-		case ms, ok := <-d.work:
+		case w, ok := <-d.work:
 			if !ok {
 				return
 			}
-			err := d.append(ms)
+			err := d.carryOut(w)
 			if err != nil && !errors.Is(err, ErrStopped) {
 				d.n.fail(fmt.Errorf("writing the log: %w", err))
 			}
@@ -61,6 +67,16 @@ func (d *disk) run() {
 			r.answer <- d.record(r)
 		}
 	}
+}
+
+// carryOut makes a batch of work durable; errors as of append.
+func (d *disk) carryOut(w diskWork) error {
+	if d.n.failure.Load() == nil && w.install != nil {
+		if err := d.install(w.install); err != nil {
+			return err
+		}
+	}
+	return d.append(w.messages)
 }
 
 // append writes what several MsgStorageAppend ask for as one batch. It is
@@ -77,7 +93,7 @@ func (d *disk) append(ms []*raftpb.Message) error {
 		}
 		b.Entries = append(b.Entries, walEntries(m.GetEntries())...)
 	}
-	b.Sync = len(b.Entries) > 0
+	b.Sync = len(b.Entries) > 0 || hasSnapshot(ms[0])
 	if b.State != nil {
 		b.Sync = b.Sync || b.State.Term != d.state.Term || b.State.Vote != d.state.Vote
 	} else if len(b.Entries) == 0 {

@@ -29,6 +29,10 @@ const (
 	// followers (a count), keepBytes their size.
 	keepEntries = 5000
 	keepBytes   = 64 << 20
+	// maxPinned bounds the log that is kept for a member until it has its snapshot
+	// and replicates; entryCost is what an entry takes besides its data.
+	maxPinned = 256 << 20
+	entryCost = 160
 )
 
 // minSnapshotBytes is the least amount of log that earns a snapshot. Above it a

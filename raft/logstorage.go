@@ -1,6 +1,8 @@
 package raft
 
 import (
+	"cmp"
+
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 )
@@ -12,10 +14,24 @@ type logStorage struct {
 	*etcdraft.MemoryStorage
 	bytes   int                      // size of the data of all entries held
 	current *raftpb.SnapshotMetadata // of the published state
+
+	keepEntries uint64
+	keepPinned  int
+	pinned      uint64 // index from which entries are kept for a member that gets a snapshot; 0 if none
 }
 
-func newLogStorage() *logStorage {
-	return &logStorage{MemoryStorage: etcdraft.NewMemoryStorage()}
+func newLogStorage(cfg Config) *logStorage {
+	return &logStorage{
+		MemoryStorage: etcdraft.NewMemoryStorage(),
+		keepEntries:   cmp.Or(cfg.keepEntries, keepEntries),
+		keepPinned:    cmp.Or(cfg.keepPinned, maxPinned),
+	}
+}
+
+// install makes a snapshot from the leader the beginning of the log.
+func (s *logStorage) install(at *raftpb.SnapshotMetadata) error {
+	s.bytes, s.current = 0, at
+	return s.ApplySnapshot(&raftpb.Snapshot{Metadata: at})
 }
 
 // applied notes what the published state covers.
@@ -74,27 +90,39 @@ func (s *logStorage) size(lo, hi uint64) int {
 // does so rarely, in steps of the bound, because each step copies what stays.
 // The log in memory is compacted independently of snapshots on disk: a follower
 // that needs more gets a snapshot of the current state.
-func (s *logStorage) compact(applied uint64) error {
+//
+// A pinned entry stays, and all behind it, until they exceed keepPinned together with
+// what each entry costs besides its data; lost says that the pin was given up.
+func (s *logStorage) compact(applied uint64) (lost bool, err error) {
 	first, err := s.FirstIndex()
 	if err != nil || applied < first {
-		return err
+		return false, err
 	}
 	held := applied - first + 1
-	if held < 2*keepEntries && s.bytes < 2*keepBytes {
-		return nil
+	if held < 2*s.keepEntries && s.bytes < 2*keepBytes {
+		return false, nil
+	}
+	if s.pinned > 0 && s.bytes+int(held)*entryCost > s.keepPinned {
+		s.pinned, lost = 0, true
+	}
+	if s.pinned > 0 && s.pinned < first+s.keepEntries {
+		return false, nil // not worth the copy
 	}
 	to := first - 1
-	if held > keepEntries {
-		to = applied - keepEntries
+	if held > s.keepEntries {
+		to = applied - s.keepEntries
 	}
 	if s.bytes >= 2*keepBytes {
 		to = max(to, s.boundBySize(applied))
 	}
+	if s.pinned > 0 {
+		to = min(to, s.pinned)
+	}
 	if to < first {
-		return nil
+		return lost, nil
 	}
 	s.bytes -= s.size(first, to+1)
-	return s.Compact(to)
+	return lost, s.Compact(to)
 }
 
 // boundBySize is the largest index below which entries up to applied exceed

@@ -16,12 +16,12 @@ func entries(from, n uint64, size int) []*raftpb.Entry {
 }
 
 func TestLogInMemoryIsBoundedByCount(t *testing.T) {
-	s := newLogStorage()
+	s := newLogStorage(Config{})
 	for i := uint64(0); i < 100; i++ {
 		if err := s.append(entries(1+i*1000, 1000, 10)); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.compact((i + 1) * 1000); err != nil {
+		if _, err := s.compact((i + 1) * 1000); err != nil {
 			t.Fatal(err)
 		}
 		first, _ := s.FirstIndex()
@@ -38,12 +38,12 @@ func TestLogInMemoryIsBoundedByCount(t *testing.T) {
 }
 
 func TestLogInMemoryIsBoundedByBytes(t *testing.T) {
-	s := newLogStorage()
+	s := newLogStorage(Config{})
 	for i := uint64(1); i <= 64; i++ {
 		if err := s.append(entries(i, 1, 8<<20)); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.compact(i); err != nil {
+		if _, err := s.compact(i); err != nil {
 			t.Fatal(err)
 		}
 		if s.bytes > 2*keepBytes {
@@ -53,7 +53,7 @@ func TestLogInMemoryIsBoundedByBytes(t *testing.T) {
 }
 
 func TestLogInMemoryCountsWhatIsOverwritten(t *testing.T) {
-	s := newLogStorage()
+	s := newLogStorage(Config{})
 	for _, es := range [][]*raftpb.Entry{entries(1, 10, 100), entries(6, 2, 1)} {
 		if err := s.append(es); err != nil {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package raft
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -22,7 +23,8 @@ type loop struct {
 
 	outbox   []*raftpb.Message // for other members, sent at the end of a round
 	appends  []*raftpb.Message // MsgStorageAppend not yet given to the disk
-	writing  []*raftpb.Message // those the disk has
+	writing  []*raftpb.Message // those the disk has, or a snapshot that is durable and not installed yet
+	diskBusy bool
 	applies  []*raftpb.Message // MsgStorageApply not yet given to the applier
 	applying bool
 	confAsk  chan confAsk
@@ -41,6 +43,9 @@ type loop struct {
 	forwarding  forwarding
 	received    map[uint64]received // from each member, while this one leads
 	changes     changes
+	incoming    *incoming            // a snapshot from the leader
+	transfers   map[uint64]*transfer // snapshots to other members
+	overflows   map[uint64]int       // see transfer.overflowed
 
 	hurry     *time.Timer // runs out when it is time to campaign early
 	hurryFor  uint64      // because the connection to this member broke
@@ -68,6 +73,8 @@ func newLoop(n *Node, rn *etcdraft.RawNode, st *opened) *loop {
 		forwarding: forwarding{life: rand.Uint64()},
 		confAsk:    make(chan confAsk),
 		changes:    changes{heard: map[uint64]uint64{}},
+		transfers:  map[uint64]*transfer{},
+		overflows:  map[uint64]int{},
 		term:       st.state.Term,
 		applied:    st.snap.Index,
 		replayTo:   max(st.state.Commit, uint64(len(st.bootstrap))),
@@ -91,7 +98,9 @@ func (l *loop) run() {
 		l.propose()
 		l.change()
 		l.askReads()
+		l.takeReports()
 		l.handleReadies()
+		l.stepSnapshot()
 		select {
 		case <-l.n.wake:
 		case <-ticker.C:
@@ -106,7 +115,11 @@ func (l *loop) run() {
 			l.campaignEarly()
 		case asked := <-l.n.handOver:
 			asked <- l.transfer()
+		case l.incoming = <-l.n.incoming:
+		case t := <-l.n.transferred:
+			l.transferEnded(t)
 		case durable := <-l.n.disk.done:
+			l.diskBusy = false
 			if !durable {
 				l.writing, l.appends = nil, nil // nothing may be written over a hole
 				return
@@ -126,13 +139,17 @@ func (l *loop) run() {
 // index that was waiting for company is written now.
 func (l *loop) handBack() {
 	l.failChanges()
-	if len(l.writing) > 0 {
+	l.endTransfers()
+	if l.diskBusy {
 		if durable := <-l.n.disk.done; !durable {
 			l.appends = nil // nothing may be written over a hole
 		}
 	}
+	if at := slices.IndexFunc(l.appends, hasSnapshot); at >= 0 {
+		l.appends = l.appends[:at] // the leader sends it again
+	}
 	if l.n.healthy() && len(l.appends) > 0 {
-		l.n.disk.work <- l.appends
+		l.n.disk.work <- diskWork{messages: l.appends}
 		<-l.n.disk.done
 	}
 	close(l.n.disk.work)
@@ -145,6 +162,7 @@ func (l *loop) tick() {
 	l.feedCommit()
 	l.resend()
 	l.promoteLearner()
+	l.checkTransfers()
 	l.readAsked = false // ask again: the library may have dropped the question
 	l.checkReady()
 	l.noteSpace()
@@ -212,6 +230,9 @@ func (l *loop) handleReadies() {
 func (l *loop) route(m *raftpb.Message) {
 	switch m.GetTo() {
 	case etcdraft.LocalAppendThread:
+		if hasSnapshot(m) {
+			l.incoming.taken = true
+		}
 		l.appends = append(l.appends, m)
 	case etcdraft.LocalApplyThread:
 		l.applies = append(l.applies, m)
@@ -220,6 +241,10 @@ func (l *loop) route(m *raftpb.Message) {
 			l.n.log.Debug("response of local storage not taken", zap.Error(err))
 		}
 	default:
+		if m.GetType() == raftpb.MsgSnap {
+			l.beginTransfer(m)
+			return
+		}
 		l.outbox = append(l.outbox, m)
 	}
 }
@@ -227,11 +252,9 @@ func (l *loop) route(m *raftpb.Message) {
 // feedDisk gives the disk everything that queues for it, as one batch. A batch
 // that nobody waits for (a commit index alone) waits for company.
 func (l *loop) feedDisk() {
-	if len(l.writing) > 0 || !anyResponse(l.appends) {
-		return
+	if anyResponse(l.appends) {
+		l.feedCommit()
 	}
-	l.writing, l.appends = l.appends, nil
-	l.n.disk.work <- l.writing
 }
 
 // feedCommit writes a commit index that found no company within a tick: tools that
@@ -240,8 +263,19 @@ func (l *loop) feedCommit() {
 	if len(l.writing) > 0 || len(l.appends) == 0 {
 		return
 	}
-	l.writing, l.appends = l.appends, nil
-	l.n.disk.work <- l.writing
+	// A snapshot is a batch of its own: the log breaks off in front of it.
+	n := slices.IndexFunc(l.appends, hasSnapshot)
+	var w diskWork
+	switch n {
+	case -1:
+		n = len(l.appends)
+	case 0:
+		n, w.install = 1, l.incoming
+	}
+	w.messages = l.appends[:n:n]
+	l.writing, l.appends = w.messages, slices.Clone(l.appends[n:])
+	l.diskBusy = true
+	l.n.disk.work <- w
 }
 
 func anyResponse(ms []*raftpb.Message) bool {
@@ -257,6 +291,12 @@ func anyResponse(ms []*raftpb.Message) bool {
 // responses that depended on it go out.
 func (l *loop) written() {
 	done := l.writing
+	if hasSnapshot(done[0]) {
+		if err := l.stored(l.incoming); err != nil {
+			l.n.fail(err)
+		}
+		return
+	}
 	l.writing = nil
 	for _, m := range done {
 		if err := l.storage.append(m.GetEntries()); err != nil {
@@ -276,7 +316,7 @@ func (l *loop) feedApplier() {
 		return
 	}
 	l.applying = true
-	l.n.apply.work <- l.applies
+	l.n.apply.work <- applyWork{messages: l.applies}
 	l.applies = nil
 }
 
@@ -284,7 +324,13 @@ func (l *loop) feedApplier() {
 func (l *loop) publishedTo(p published) {
 	l.applying = false
 	l.applied = p.index
+	if p.installed != nil {
+		l.conf = p.installed.conf
+	}
 	l.storage.applied(p.index, p.term, l.conf)
+	if p.installed != nil {
+		l.installed(p)
+	}
 	for _, m := range p.messages {
 		for _, r := range m.GetResponses() {
 			l.route(r)
@@ -296,9 +342,7 @@ func (l *loop) publishedTo(p published) {
 	l.proposeAgain(p.term)
 	l.change()
 	l.leaveIfRemoved()
-	if err := l.storage.compact(l.applied); err != nil {
-		l.n.fail(err)
-	}
+	l.compact()
 	l.releaseReads()
 	l.checkReady()
 	l.publishStatus()
@@ -341,6 +385,9 @@ func (l *loop) leaderChanged(s *etcdraft.SoftState) {
 	l.lead, l.leading = s.Lead, s.RaftState == etcdraft.StateLeader
 	l.ownTerm = l.ownTerm && l.leading
 	l.received = map[uint64]received{}
+	if !l.leading {
+		l.endTransfers()
+	}
 	l.publishStatus()
 }
 

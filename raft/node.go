@@ -47,7 +47,8 @@ type Config struct {
 	Heartbeat time.Duration // between a leader's heartbeats; one tick
 	Election  time.Duration // a follower's patience; at least five heartbeats
 
-	Transport Transport // optional: the way to the other members
+	Transport Transport      // optional: the way to the other members
+	Snapshots SnapshotSender // optional: the way of snapshots; without it they go as one message each
 
 	SnapshotCount uint64 // optional: entries between snapshots; 0 = by log bytes
 	MaxSnapshots  int    // snapshot files kept; 0 = all
@@ -56,6 +57,8 @@ type Config struct {
 	Logger *zap.Logger
 
 	segmentSize int64         // of the log in bytes; 0 but in tests
+	keepEntries uint64        // in place of the constant; 0 but in tests
+	keepPinned  int           // in place of maxPinned; 0 but in tests
 	retry       time.Duration // between attempts to find room on a full disk; 0 but in tests
 }
 
@@ -91,6 +94,12 @@ type Node struct {
 	handOver  chan chan bool       // requests to give up the leadership
 	changes   chan *change         // of the membership
 
+	receiving   sync.Mutex     // held while a snapshot is received
+	incoming    chan *incoming // the one that was received
+	transferred chan *transfer // snapshots to others that were sent, or not
+	reports     reports
+	oneMessage  chan struct{} // capacity 1: held while a whole snapshot is in memory
+
 	conf atomic.Pointer[raftpb.ConfState] // as of the last publication
 
 	status  atomic.Pointer[Status]
@@ -125,9 +134,14 @@ func Start(cfg Config, sm StateMachine) (*Node, error) {
 		lost:      make(chan uint64),
 		handOver:  make(chan chan bool),
 		changes:   make(chan *change),
-		ready:     make(chan struct{}),
-		stop:      make(chan struct{}),
-		done:      make(chan struct{}),
+
+		incoming:    make(chan *incoming),
+		transferred: make(chan *transfer),
+		oneMessage:  make(chan struct{}, 1),
+
+		ready: make(chan struct{}),
+		stop:  make(chan struct{}),
+		done:  make(chan struct{}),
 	}
 	if n.transport == nil {
 		n.transport = noTransport{}

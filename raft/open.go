@@ -69,7 +69,7 @@ func create(cfg Config, l layout, b Bootstrap) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &opened{wal: w, meta: md, storage: newLogStorage(), snapDir: l.snap, conf: &raftpb.ConfState{}}
+	o := &opened{wal: w, meta: md, storage: newLogStorage(cfg), snapDir: l.snap, conf: &raftpb.ConfState{}}
 	for _, m := range b.Members {
 		o.bootstrap = append(o.bootstrap, etcdraft.Peer{ID: m.ID, Context: m.Context})
 	}
@@ -85,7 +85,7 @@ func restore(cfg Config, l layout, sm StateMachine) (*opened, error) {
 	if err := wal.CheckUnlocked(cfg.FS, l.wal); err != nil {
 		return nil, err
 	}
-	o := &opened{storage: newLogStorage(), snapDir: l.snap, conf: &raftpb.ConfState{}}
+	o := &opened{storage: newLogStorage(cfg), snapDir: l.snap, conf: &raftpb.ConfState{}}
 	if err := o.restoreSnapshot(cfg, l, sm); err != nil {
 		return nil, err
 	}

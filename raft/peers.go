@@ -29,9 +29,13 @@ const maxInbox = 256
 var ErrLogTooShort = errors.New("this member's log is shorter than what it has acknowledged to the cluster before: its disk was emptied or exchanged. " +
 	"Remove the member from the cluster, add it again, and start it on an empty directory")
 
-// Process takes a message from another member. It waits for room, until ctx ends.
+// Process takes a message from another member. It waits for room, until ctx ends,
+// and for a snapshot within a message until that is installed.
 // Messages are checked by whoever received them (replication design, section 10).
 func (n *Node) Process(ctx context.Context, m *raftpb.Message) error {
+	if m.GetType() == raftpb.MsgSnap && len(m.GetSnapshot().GetData()) > 0 {
+		return n.receiveWhole(ctx, m)
+	}
 	select {
 	case n.inbox <- m:
 		return nil
@@ -70,6 +74,10 @@ func (l *loop) step(m *raftpb.Message) {
 	case raftpb.MsgProp:
 		l.takeForwarded(m)
 		return
+	case raftpb.MsgSnap:
+		if !l.answersOnly(m) {
+			return // its snapshot is missing
+		}
 	case raftpb.MsgHeartbeat:
 		// The library panics on a commit index beyond the log.
 		if last, err := l.storage.LastIndex(); err == nil && m.GetCommit() > last && m.GetTerm() >= l.term {

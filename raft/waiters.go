@@ -15,6 +15,7 @@ type proposal struct {
 	done    chan outcome
 	dropped bool // its caller has left while it was queued; guarded by the queue's lock
 
+	unknown     bool   // it may have been carried out: never to be proposed again; the loop's
 	stamp       uint64 // term in which it was last proposed, 0 while it is queued; the loop's
 	foreignTerm uint64 // another member's, for the leader of this term; nobody waits for it here
 }
@@ -95,13 +96,26 @@ func (w *waiters) stampedBefore(term uint64) []*proposal {
 	defer w.mu.Unlock()
 	var ps []*proposal
 	for _, p := range w.byID {
-		if p.stamp != 0 && p.stamp < term {
+		if p.stamp != 0 && p.stamp < term && !p.unknown {
 			p.stamp = 0
 			ps = append(ps, p)
 		}
 	}
 	slices.SortFunc(ps, func(a, b *proposal) int { return cmp.Compare(a.id, b.id) })
 	return ps
+}
+
+// forgetUpTo keeps the proposals that were proposed up to the given term from being
+// proposed again: entries up to that term were not seen here, and they may be among
+// them. Loop only.
+func (w *waiters) forgetUpTo(term uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.byID {
+		if p.stamp != 0 && p.stamp <= term {
+			p.unknown = true
+		}
+	}
 }
 
 // fail gives every proposer the same error; used when the node stops.
