@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"raft/transport": {},
 	"raft":           {"raft/wal", "snapshot", "fsys"},
 	"httpapi":        {"store", "eventhistory"},
-	"":               {"store", "eventhistory", "fsys", "config", "snapshot", "raft", "httpapi"}, // main
+	"":               {"store", "eventhistory", "fsys", "config", "snapshot", "raft", "raft/transport", "httpapi"}, // main
 }
 
 // TestImportGraph holds the product's packages to mayImport. Tests may import more, the tests' packages anything; but the
