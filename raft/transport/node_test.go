@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,8 +103,13 @@ type node struct {
 	broken   chan uint64
 	expelled chan error
 	logs     *observer.ObservedLogs
-	receive  func(ctx context.Context, m *raftpb.Message, r io.Reader) error
+	receiver atomic.Pointer[receiveFunc]
 }
+
+type receiveFunc func(ctx context.Context, m *raftpb.Message, r io.Reader) error
+
+// takeSnapshots says what the member does with a snapshot.
+func (n *node) takeSnapshots(f receiveFunc) { n.receiver.Store(&f) }
 
 // startNode starts a member that knows the members 1 to 5, at an address or a free port.
 func startNode(t testing.TB, id uint64, address string) *node {
@@ -111,8 +117,8 @@ func startNode(t testing.TB, id uint64, address string) *node {
 	n := &node{
 		t: t, id: id, h: newHandler(1, 2, 3, 4, 5),
 		broken: make(chan uint64, 100), expelled: make(chan error, 1),
-		receive: func(context.Context, *raftpb.Message, io.Reader) error { return errors.New("unexpected") },
 	}
+	n.takeSnapshots(func(context.Context, *raftpb.Message, io.Reader) error { return errors.New("unexpected") })
 	core, logs := observer.New(zap.DebugLevel)
 	n.logs = logs
 	listener, err := net.Listen("tcp", address)
@@ -125,7 +131,7 @@ func startNode(t testing.TB, id uint64, address string) *node {
 		Broken:   func(id uint64) { n.broken <- id },
 		Expelled: func(err error) { n.expelled <- err },
 		ReceiveSnapshot: func(ctx context.Context, m *raftpb.Message, r io.Reader) error {
-			return n.receive(ctx, m, r)
+			return (*n.receiver.Load())(ctx, m, r)
 		},
 	})
 	if err != nil {
