@@ -66,7 +66,8 @@ func TestKillPauseRestart(t *testing.T) {
 func fault(c *cluster.Cluster, random *rand.Rand) string {
 	m := c.Members()[random.IntN(len(c.Members()))]
 	away := time.Duration(random.Int64N(int64(worst)))
-	switch n := random.IntN(10); {
+	other := c.Without(m)[random.IntN(len(c.Members())-1)]
+	switch n := random.IntN(12); {
 	case n < 4:
 		m.Kill()
 		lasting(away)
@@ -82,10 +83,21 @@ func fault(c *cluster.Cluster, random *rand.Rand) string {
 		m.Start()
 		return "stopped"
 	}
-	c.Isolate(m)
+	how := ""
+	switch random.IntN(3) {
+	case 0:
+		c.Isolate(m)
+		how = "isolated"
+	case 1:
+		c.Cut(m, other)
+		how = "not heard by one"
+	case 2:
+		c.Delay(m, other, away/10)
+		how = "heard late by one"
+	}
 	lasting(away)
 	c.Heal()
-	return "isolated"
+	return how
 }
 
 // rig is a load and some watchers.
