@@ -156,9 +156,10 @@ func TestPresenceIsOnePerSender(t *testing.T) {
 		t.Errorf("%d connections are held", len(b.held.own))
 	}
 	b.held.mu.Unlock()
-	b.close()
+	b.Stop()
 	if _, err := io.ReadAll(open[19].Body); err != nil {
 		t.Errorf("the last connection ended with %v", err)
 	}
+	b.close()
 	check()
 }
