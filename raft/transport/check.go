@@ -32,8 +32,8 @@ func check(m *raftpb.Message, self uint64) error {
 	case raftpb.MsgProp:
 		return checkProposal(m)
 	case raftpb.MsgReadIndex:
-		if len(m.GetEntries()) != 1 {
-			return errors.New("a question for the read index has one entry")
+		if len(m.GetEntries()) != 1 || m.GetTerm() != 0 {
+			return errors.New("a question for the read index has one entry and no term")
 		}
 		return nil
 	}
@@ -45,9 +45,16 @@ func check(m *raftpb.Message, self uint64) error {
 		return checkAppend(m)
 	case raftpb.MsgSnap:
 		return checkSnapshot(m.GetSnapshot())
-	case raftpb.MsgAppResp, raftpb.MsgVote, raftpb.MsgVoteResp, raftpb.MsgHeartbeat, raftpb.MsgHeartbeatResp,
-		raftpb.MsgTransferLeader, raftpb.MsgTimeoutNow, raftpb.MsgReadIndexResp, raftpb.MsgPreVote, raftpb.MsgPreVoteResp:
+	case raftpb.MsgHeartbeat, raftpb.MsgHeartbeatResp:
+		if n := len(m.GetContext()); n != 0 && n != 8 {
+			return fmt.Errorf("a context of %d bytes", n) // it is a counter of the leader's, sent and sent back
+		}
 		return nil
+	case raftpb.MsgAppResp, raftpb.MsgVote, raftpb.MsgVoteResp, raftpb.MsgTimeoutNow, raftpb.MsgReadIndexResp,
+		raftpb.MsgPreVote, raftpb.MsgPreVoteResp:
+		return nil
+	case raftpb.MsgTransferLeader:
+		return errors.New("only a leader itself hands over") // the engine of a follower panics on forwarding it
 	}
 	return fmt.Errorf("unknown type %d", m.GetType())
 }

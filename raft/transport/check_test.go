@@ -61,6 +61,8 @@ func TestCheck(t *testing.T) {
 		ok bool
 	}{
 		"heartbeat":              {heartbeat(1, 2, 3), true},
+		"heartbeat with context": {message(raftpb.MsgHeartbeat, func(m *raftpb.Message) { m.Context = make([]byte, 8) }), true},
+		"odd context":            {message(raftpb.MsgHeartbeatResp, func(m *raftpb.Message) { m.Context = make([]byte, 3) }), false},
 		"no term":                {heartbeat(1, 2, 0), false},
 		"from nobody":            {heartbeat(0, 2, 3), false},
 		"from ourselves":         {heartbeat(2, 2, 3), false},
@@ -94,8 +96,10 @@ func TestCheck(t *testing.T) {
 		"snapshot member twice":  {snapshot(func(md *raftpb.SnapshotMetadata) { md.ConfState.Learners = []uint64{2} }), false},
 		"snapshot member zero":   {snapshot(func(md *raftpb.SnapshotMetadata) { md.ConfState.Voters[0] = 0 }), false},
 		"snapshot joint":         {snapshot(func(md *raftpb.SnapshotMetadata) { md.ConfState.VotersOutgoing = []uint64{1} }), false},
-		"read index":             {message(raftpb.MsgReadIndex, func(m *raftpb.Message) { m.Entries = []*raftpb.Entry{{}} }), true},
-		"read index of nothing":  {message(raftpb.MsgReadIndex, func(*raftpb.Message) {}), false},
+		"read index":             {message(raftpb.MsgReadIndex, func(m *raftpb.Message) { m.Term, m.Entries = nil, []*raftpb.Entry{{}} }), true},
+		"read index with a term": {message(raftpb.MsgReadIndex, func(m *raftpb.Message) { m.Entries = []*raftpb.Entry{{}} }), false},
+		"read index of nothing":  {message(raftpb.MsgReadIndex, func(m *raftpb.Message) { m.Term = nil }), false},
+		"transfer":               {message(raftpb.MsgTransferLeader, func(*raftpb.Message) {}), false},
 	} {
 		if err := check(c.m, 2); (err == nil) != c.ok {
 			t.Errorf("%s: %v", name, err)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -84,6 +85,12 @@ func (h *handler) Member(id uint64) bool {
 	return h.members[id]
 }
 
+func (h *handler) admit(id uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.members[id] = true
+}
+
 func (h *handler) remove(id uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -102,17 +109,27 @@ type node struct {
 	broken   chan uint64
 	expelled chan error
 	logs     *observer.ObservedLogs
-	receive  func(ctx context.Context, m *raftpb.Message, r io.Reader) error
+	receiver atomic.Pointer[receiveFunc]
 }
+
+type receiveFunc func(ctx context.Context, m *raftpb.Message, r io.Reader) error
+
+// takeSnapshots says what the member does with a snapshot.
+func (n *node) takeSnapshots(f receiveFunc) { n.receiver.Store(&f) }
 
 // startNode starts a member that knows the members 1 to 5, at an address or a free port.
 func startNode(t testing.TB, id uint64, address string) *node {
 	t.Helper()
+	return startMember(t, id, testCluster, address)
+}
+
+func startMember(t testing.TB, id, cluster uint64, address string) *node {
+	t.Helper()
 	n := &node{
 		t: t, id: id, h: newHandler(1, 2, 3, 4, 5),
 		broken: make(chan uint64, 100), expelled: make(chan error, 1),
-		receive: func(context.Context, *raftpb.Message, io.Reader) error { return errors.New("unexpected") },
 	}
+	n.takeSnapshots(func(context.Context, *raftpb.Message, io.Reader) error { return errors.New("unexpected") })
 	core, logs := observer.New(zap.DebugLevel)
 	n.logs = logs
 	listener, err := net.Listen("tcp", address)
@@ -121,11 +138,11 @@ func startNode(t testing.TB, id uint64, address string) *node {
 	}
 	n.url = "http://" + listener.Addr().String()
 	n.Transport, err = New(Config{
-		MemberID: id, ClusterID: testCluster, PeerURLs: []string{n.url}, Handler: n.h, Logger: zap.New(core),
+		MemberID: id, ClusterID: cluster, PeerURLs: []string{n.url}, Handler: n.h, Logger: zap.New(core),
 		Broken:   func(id uint64) { n.broken <- id },
 		Expelled: func(err error) { n.expelled <- err },
 		ReceiveSnapshot: func(ctx context.Context, m *raftpb.Message, r io.Reader) error {
-			return n.receive(ctx, m, r)
+			return (*n.receiver.Load())(ctx, m, r)
 		},
 	})
 	if err != nil {
@@ -246,4 +263,19 @@ func leakCheck(t *testing.T) func() {
 		}()
 		await(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
 	}
+}
+
+// freeURLs are addresses that nobody listens on yet.
+func freeURLs(t testing.TB, count int) []string {
+	t.Helper()
+	var urls []string
+	for range count {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		urls = append(urls, "http://"+listener.Addr().String())
+	}
+	return urls
 }

@@ -37,7 +37,7 @@ func child() error {
 		return err
 	}
 	member, err := New(Config{
-		MemberID: 2, ClusterID: testCluster, Handler: newHandler(1, 2, 3),
+		MemberID: 2, ClusterID: testCluster, PeerURLs: []string{"http://" + listener.Addr().String()}, Handler: newHandler(1, 2, 3),
 		Broken: func(uint64) {}, Expelled: func(error) {},
 		ReceiveSnapshot: func(context.Context, *raftpb.Message, io.Reader) error { return nil },
 	})
@@ -136,21 +136,29 @@ func TestBrokenOnceForEachConnection(t *testing.T) {
 	}
 }
 
-// TestPresenceIsOnePerSender: a member that asks again and again holds one connection.
+// TestPresenceIsOnePerSender: whoever asks again and again, the last connection of a member is the one that is held.
 func TestPresenceIsOnePerSender(t *testing.T) {
 	check := leakCheck(t)
 	b := startNode(t, 2, "127.0.0.1:0")
+	var open []*http.Response
 	for range 20 {
-		a := startNode(t, 1, "127.0.0.1:0")
-		a.connect(b)
-		a.SetPando(2, true)
-		a.awaitPresence(2, 1)
-		b.held.mu.Lock()
-		if len(b.held.own) > 1 {
-			t.Errorf("%d connections are held", len(b.held.own))
+		answer := ask(t, b, http.MethodGet, presencePath, nil, nil)
+		defer answer.Body.Close()
+		open = append(open, answer)
+	}
+	for _, older := range open[:19] {
+		if _, err := io.ReadAll(older.Body); err != nil {
+			t.Errorf("an older connection ended with %v", err)
 		}
-		b.held.mu.Unlock()
-		a.close()
+	}
+	b.held.mu.Lock()
+	if len(b.held.own) != 1 {
+		t.Errorf("%d connections are held", len(b.held.own))
+	}
+	b.held.mu.Unlock()
+	b.Stop()
+	if _, err := io.ReadAll(open[19].Body); err != nil {
+		t.Errorf("the last connection ended with %v", err)
 	}
 	b.close()
 	check()

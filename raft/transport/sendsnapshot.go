@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/server/v3/etcdserver/api/rafthttp"
@@ -87,8 +88,8 @@ func (t *Transport) postSnapshot(ctx context.Context, to uint64, url string, hea
 	defer cancel(nil)
 	out := &progress{r: io.MultiReader(bytes.NewReader(head), file)}
 	out.stalled = time.AfterFunc(stallTimeout, func() { cancel(errStalled) })
-	defer out.stalled.Stop()
-	request, err := t.newRequest(ctx, http.MethodPost, url+rafthttp.RaftSnapshotPrefix, io.NopCloser(out), to)
+	defer out.Close()
+	request, err := t.newRequest(ctx, http.MethodPost, url+rafthttp.RaftSnapshotPrefix, out, to)
 	if err != nil {
 		return true, err
 	}
@@ -107,17 +108,35 @@ func (t *Transport) postSnapshot(ctx context.Context, to uint64, url string, hea
 	return true, fmt.Errorf("status %d: %s", answer.StatusCode, strings.TrimSpace(string(text)))
 }
 
-// progress is the body of a snapshot on its way. The connection asks for more whenever the receiver has taken something.
+// progress is the body of a snapshot on its way. The connection asks for more whenever the receiver has taken something. It
+// may ask once more when the answer is there already: nothing is read after Close.
 type progress struct {
-	r       io.Reader
 	stalled *time.Timer
+
+	mu     sync.Mutex
+	r      io.Reader
+	closed bool
 }
 
 func (p *progress) Read(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	p.stalled.Reset(stallTimeout)
 	n, err := p.r.Read(b)
 	if err == io.EOF {
 		p.stalled.Reset(installTimeout)
 	}
 	return n, err
+}
+
+// Close waits for a Read that is under way, which a file's is not for long.
+func (p *progress) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.stalled.Stop()
+	return nil
 }

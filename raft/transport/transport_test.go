@@ -84,7 +84,8 @@ func TestThreeMembers(t *testing.T) {
 		t.Error("a removed peer is active")
 	}
 	nodes[0].delivers(nodes[2])
-	nodes[0].RemoveAll()
+	nodes[0].RemoveAll() // and with them what they had to report
+	drain(nodes[0].h.unreachable)
 	nodes[0].Send([]*raftpb.Message{heartbeat(1, 3, 1)})
 	if id := receive(t, "a report", nodes[0].h.unreachable); id != 3 {
 		t.Errorf("member %d is reported as unreachable instead of 3", id)

@@ -104,7 +104,8 @@ func TestScenario13RollingRestart(t *testing.T) {
 	close(p.stop)
 	p.all.Wait()
 	t.Logf("%d writes, longest %v", p.count.Load(), p.longest)
-	if limit := by(c, et, 2*attempt+elected, 2*attempt); p.err != nil || p.longest > limit {
+	// etcd can do it in 1.4 s, or need several elections when the next member is stopped before the last one is in touch.
+	if limit := by(c, et, 2*rt, 2*rt); p.err != nil || p.longest > limit {
 		t.Errorf("a write took %v, more than %v: %v", p.longest, limit, p.err)
 	}
 	if now := fmt.Sprint(c.Members()[0].List()); now != ids {
