@@ -167,6 +167,32 @@ func (l *loop) proposeChange(c *change) bool {
 	return true
 }
 
+// applyConf answers the applier, which waits at a conf change. etcd 2.3 with
+// --force-new-cluster removes all voters before it adds its own member. The
+// library cannot be without a voter, so the last removal waits for that addition.
+func (l *loop) applyConf(q confAsk) {
+	switch last := l.lastRemoved; {
+	case l.removesLast(q.cc):
+		l.lastRemoved = q.cc
+	case last != nil && q.cc.GetType() == raftpb.ConfChangeAddNode && q.cc.GetNodeId() != 0:
+		l.conf = l.rn.ApplyConfChange(q.cc)
+		if q.cc.GetNodeId() != last.GetNodeId() {
+			l.conf = l.rn.ApplyConfChange(last)
+		}
+		l.lastRemoved = nil
+	default:
+		l.conf = l.rn.ApplyConfChange(q.cc)
+	}
+	l.changeApplied(q)
+	q.answer <- l.conf
+}
+
+// removesLast reports whether cc takes away the only voter.
+func (l *loop) removesLast(cc *raftpb.ConfChange) bool {
+	v := l.conf.GetVoters()
+	return cc.GetType() == raftpb.ConfChangeRemoveNode && len(v) == 1 && v[0] == cc.GetNodeId()
+}
+
 // changeApplied notes what became of a membership change in the log.
 func (l *loop) changeApplied(q confAsk) {
 	m := &l.changes

@@ -71,7 +71,7 @@ func (d *disk) run() {
 
 // carryOut makes a batch of work durable; errors as of append.
 func (d *disk) carryOut(w diskWork) error {
-	if d.n.failure.Load() == nil && w.install != nil {
+	if d.n.healthy() && w.install != nil {
 		if err := d.install(w.install); err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (d *disk) carryOut(w diskWork) error {
 // durable when append returns nil, if anything in it must be: entries, a term or
 // a vote; a commit index alone need not. ErrStopped: the node stops anyway.
 func (d *disk) append(ms []*raftpb.Message) error {
-	if d.n.failure.Load() != nil {
+	if !d.n.healthy() {
 		return ErrStopped // the log is dead: nothing more can become durable
 	}
 	b := wal.Batch{}
@@ -159,7 +159,7 @@ func (d *disk) room() error {
 }
 
 func (d *disk) record(r snapshotRecord) error {
-	if d.n.failure.Load() != nil {
+	if !d.n.healthy() {
 		return ErrStopped
 	}
 	if r.release {

@@ -183,27 +183,6 @@ func (l *loop) noteSpace() {
 	l.n.queue.setFull(l.noSpace)
 }
 
-// campaignIfLone makes a lone member leader at once instead of after an
-// election timeout. The library refuses to campaign over unapplied conf changes,
-// so it waits for the replay.
-func (l *loop) campaignIfLone() {
-	if !l.campaign || l.applied < l.replayTo {
-		return
-	}
-	l.campaign = false
-	if !l.lone() {
-		return
-	}
-	if err := l.rn.Campaign(); err != nil {
-		l.n.log.Warn("cannot campaign at once", zap.Error(err))
-	}
-}
-
-func (l *loop) lone() bool {
-	v := l.conf.GetVoters()
-	return len(v) == 1 && v[0] == l.n.meta.NodeID
-}
-
 // handleReadies distributes everything the library has to say.
 func (l *loop) handleReadies() {
 	for l.rn.HasReady() {
@@ -348,32 +327,6 @@ func (l *loop) publishedTo(p published) {
 	l.publishStatus()
 }
 
-// applyConf answers the applier, which waits at a conf change. etcd 2.3 with
-// --force-new-cluster removes all voters before it adds its own member. The
-// library cannot be without a voter, so the last removal waits for that addition.
-func (l *loop) applyConf(q confAsk) {
-	switch last := l.lastRemoved; {
-	case l.removesLast(q.cc):
-		l.lastRemoved = q.cc
-	case last != nil && q.cc.GetType() == raftpb.ConfChangeAddNode && q.cc.GetNodeId() != 0:
-		l.conf = l.rn.ApplyConfChange(q.cc)
-		if q.cc.GetNodeId() != last.GetNodeId() {
-			l.conf = l.rn.ApplyConfChange(last)
-		}
-		l.lastRemoved = nil
-	default:
-		l.conf = l.rn.ApplyConfChange(q.cc)
-	}
-	l.changeApplied(q)
-	q.answer <- l.conf
-}
-
-// removesLast reports whether cc takes away the only voter.
-func (l *loop) removesLast(cc *raftpb.ConfChange) bool {
-	v := l.conf.GetVoters()
-	return cc.GetType() == raftpb.ConfChangeRemoveNode && len(v) == 1 && v[0] == cc.GetNodeId()
-}
-
 // leaderChanged keeps what depends on who leads.
 func (l *loop) leaderChanged(s *etcdraft.SoftState) {
 	if s.Lead != l.lead {
@@ -389,28 +342,6 @@ func (l *loop) leaderChanged(s *etcdraft.SoftState) {
 		l.endTransfers()
 	}
 	l.publishStatus()
-}
-
-// checkReady closes Ready when the log has been replayed (see Node.Ready).
-func (l *loop) checkReady() {
-	if l.isReady || l.applied < l.replayTo {
-		return
-	}
-	if l.ownTerm || !l.lone() && (l.caughtUp() || time.Now().After(l.electionEnd)) {
-		l.isReady = true
-		close(l.n.ready)
-	}
-}
-
-// caughtUp reports whether everything that a leader knew to be committed when it
-// was first asked has been applied here.
-func (l *loop) caughtUp() bool {
-	select {
-	case err := <-l.firstRead:
-		return err == nil
-	default:
-		return false
-	}
 }
 
 func (l *loop) publishStatus() {

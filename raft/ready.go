@@ -1,0 +1,50 @@
+package raft
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// campaignIfLone makes a lone member leader at once instead of after an
+// election timeout. The library refuses to campaign over unapplied conf changes,
+// so it waits for the replay.
+func (l *loop) campaignIfLone() {
+	if !l.campaign || l.applied < l.replayTo {
+		return
+	}
+	l.campaign = false
+	if !l.lone() {
+		return
+	}
+	if err := l.rn.Campaign(); err != nil {
+		l.n.log.Warn("cannot campaign at once", zap.Error(err))
+	}
+}
+
+func (l *loop) lone() bool {
+	v := l.conf.GetVoters()
+	return len(v) == 1 && v[0] == l.n.meta.NodeID
+}
+
+// checkReady closes Ready when the log has been replayed (see Node.Ready).
+func (l *loop) checkReady() {
+	if l.isReady || l.applied < l.replayTo {
+		return
+	}
+	if l.ownTerm || !l.lone() && (l.caughtUp() || time.Now().After(l.electionEnd)) {
+		l.isReady = true
+		close(l.n.ready)
+	}
+}
+
+// caughtUp reports whether everything that a leader knew to be committed when it
+// was first asked has been applied here.
+func (l *loop) caughtUp() bool {
+	select {
+	case err := <-l.firstRead:
+		return err == nil
+	default:
+		return false
+	}
+}
