@@ -79,6 +79,13 @@ func (l *list) texts() []string {
 	return slices.Clone(l.published)
 }
 
+// len is how many commands readers see.
+func (l *list) len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.published)
+}
+
 type image []string
 
 func (i image) WriteTo(w io.Writer) (int64, error) {

@@ -84,7 +84,10 @@ func (n *network) carry(from, to uint64, l chan []byte) {
 		if err := proto.Unmarshal(data, &m); err != nil {
 			panic(err)
 		}
-		_ = node.Process(context.Background(), &m)
+		err := node.Process(context.Background(), &m)
+		if m.GetType() == raftpb.MsgSnap {
+			n.node(from).ReportSnapshot(to, err == nil)
+		}
 	}
 }
 
@@ -100,13 +103,19 @@ type cluster struct {
 	net  *network
 	dirs map[uint64]string
 	rigs map[uint64]*rig
+	tune func(id uint64, cfg *Config) // optional
 }
 
 var three = []uint64{1, 2, 3}
 
 func startCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{t: t, net: newNetwork(t), dirs: map[uint64]string{}, rigs: map[uint64]*rig{}}
+	return startTuned(t, nil)
+}
+
+func startTuned(t *testing.T, tune func(id uint64, cfg *Config)) *cluster {
+	t.Helper()
+	c := &cluster{t: t, net: newNetwork(t), dirs: map[uint64]string{}, rigs: map[uint64]*rig{}, tune: tune}
 	for _, id := range three {
 		c.dirs[id] = t.TempDir()
 		c.start(id)
@@ -126,7 +135,10 @@ func (c *cluster) start(id uint64) {
 func (c *cluster) startWith(id uint64, members []uint64) {
 	c.t.Helper()
 	cfg := testConfig(c.t, fsys.OS, c.dirs[id])
-	cfg.Transport = port{c.net, id}
+	cfg.Transport, cfg.Snapshots = port{c.net, id}, port{c.net, id}
+	if c.tune != nil {
+		c.tune(id, &cfg)
+	}
 	cfg.Bootstrap = func() (Bootstrap, error) {
 		b := Bootstrap{MemberID: id, ClusterID: 9}
 		for _, m := range members {
