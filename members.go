@@ -95,6 +95,8 @@ func (s *server) changeHere(ctx context.Context, c memberChange) error {
 		return &httpapi.MemberError{Status: http.StatusServiceUnavailable, Message: "too many membership changes are waiting"}
 	case errors.Is(err, raft.ErrStopped):
 		return httpapi.ErrStopped
+	case errors.Is(err, raft.ErrInDoubt):
+		return errors.Join(errNoAnswer, err)
 	}
 	return err
 }

@@ -20,7 +20,7 @@ import (
 const membersPath = "/pando/members"
 
 var (
-	errNoAnswer    = errors.New("the leader did not answer")
+	errNoAnswer    = errors.New("the leader did not say what became of it")
 	errMisdirected = errors.New("the member does not lead any more")
 )
 
@@ -132,7 +132,7 @@ func (s *server) takeChange(ctx context.Context, body []byte) (status int, answe
 		return http.StatusMisdirectedRequest, message(other.Error())
 	}
 	s.log.Warn("a membership change handed over by another member was not carried out", zap.Error(err))
-	if errors.Is(err, httpapi.ErrStopped) || errors.Is(err, context.Canceled) {
+	if errors.Is(err, httpapi.ErrStopped) || errors.Is(err, context.Canceled) || errors.Is(err, errNoAnswer) {
 		return http.StatusServiceUnavailable, nil // the other asks the next leader
 	}
 	return http.StatusInternalServerError, message("Internal Server Error")

@@ -241,7 +241,8 @@ func (l *loop) installed(p published) {
 	l.n.waiters.forgetUpTo(p.term)
 	l.settled = max(l.settled, p.term)
 	if c := l.changes.current; c != nil && c.index == 0 {
-		l.changes.current = nil // its caller's time runs out
+		l.changes.current = nil
+		c.done <- ErrInDoubt
 	}
 	for _, m := range done {
 		for _, r := range m.GetResponses() {

@@ -42,7 +42,7 @@ type Change struct {
 	Context []byte // the member as JSON, for the state machine; nothing for RemoveMember
 }
 
-// Errors of ChangeMembership. Every one of them, a NotLeaderError and an
+// Errors of ChangeMembership. Every one of these, a NotLeaderError and an
 // UnsafeError mean that the change was not carried out and never will be.
 var (
 	// ErrChangeInvalid means that the state machine refused the change: its state says why.
@@ -51,6 +51,10 @@ var (
 	ErrLastMember = errors.New("the last member of a cluster cannot be removed: its data would be lost. " +
 		"To give the data up, stop the member and remove its data directory")
 )
+
+// ErrInDoubt means that a change may have been carried out: a snapshot took this
+// member past the place in the log where it would have seen it.
+var ErrInDoubt = errors.New("the membership change was overtaken by a snapshot")
 
 // ErrRemoved stops a node that has been removed from its cluster (Node.Err).
 var ErrRemoved = errors.New("the member has been permanently removed from the cluster")
@@ -111,8 +115,8 @@ func (c *change) abandoned() bool {
 
 // ChangeMembership carries out a change, if this member leads; it waits while nobody
 // does. One change is under way at a time, the others queue. It returns when the
-// change has been applied and published here. The error of ctx means that the change
-// may have been carried out or not; after any other but ErrStopped it was not.
+// change has been applied and published here. After the error of ctx, ErrInDoubt and
+// ErrStopped the change may have been carried out or not; after any other it was not.
 func (n *Node) ChangeMembership(ctx context.Context, c Change) error {
 	asked := newChange(c, ctx.Done())
 	select {
