@@ -48,7 +48,7 @@ func (p *peers) start(node *raft.Node, own []string, joining []store.Member) (*t
 	t, err := transport.New(transport.Config{
 		MemberID: st.MemberID, ClusterID: st.ClusterID, PeerURLs: own,
 		Handler: p, Logger: p.log, Broken: node.ConnectionLost,
-		ReceiveSnapshot: func(context.Context, *raftpb.Message, io.Reader) error { return errors.New("not built") },
+		ReceiveSnapshot: node.ReceiveSnapshot,
 		Expelled:        func(error) { node.Expelled() },
 	})
 	if err != nil {
@@ -85,7 +85,8 @@ func (p *peers) follow() {
 		}
 		listed[m.ID] = true
 		p.connect(t, m)
-		t.SetPando(m.ID, m.Pando > 0)
+		// A member that has not published anything is new, and new members are Pando.
+		t.SetPando(m.ID, m.Pando > 0 || len(m.ClientURLs) == 0)
 	}
 	for id := range p.known {
 		if !listed[id] {
@@ -117,14 +118,29 @@ func (p *peers) Send(ms []*raftpb.Message) {
 	}
 }
 
+// SendSnapshot implements raft.SnapshotSender.
+func (p *peers) SendSnapshot(ctx context.Context, to uint64, m *raftpb.Message, open func() (io.ReadCloser, int64, error)) error {
+	t := p.transport.Load()
+	if t == nil {
+		return errNotConnected
+	}
+	err := t.SendSnapshot(ctx, to, m, open)
+	if errors.Is(err, transport.ErrNotPando) {
+		return raft.ErrOneMessage
+	}
+	return err
+}
+
+var errNotConnected = errors.New("this member is not connected to the others yet")
+
 // Process implements transport.Handler.
 func (p *peers) Process(ctx context.Context, m *raftpb.Message) error { return p.node.Process(ctx, m) }
 
 // ReportUnreachable implements transport.Handler.
-func (p *peers) ReportUnreachable(id uint64) {}
+func (p *peers) ReportUnreachable(id uint64) { p.node.ReportUnreachable(id) }
 
 // ReportSnapshot implements transport.Handler.
-func (p *peers) ReportSnapshot(id uint64, ok bool) {}
+func (p *peers) ReportSnapshot(id uint64, ok bool) { p.node.ReportSnapshot(id, ok) }
 
 // Removed implements transport.Handler.
 func (p *peers) Removed(id uint64) bool { return p.store.View().Removed(id) }

@@ -104,7 +104,7 @@ func (s *server) startNode() error {
 		FS: fsys.OS, DataDir: cfg.DataDir, WALDir: cfg.WALDir,
 		Bootstrap: begin.bootstrap, ForceNewCluster: forceNewCluster(cfg),
 		Heartbeat: cfg.Heartbeat, Election: cfg.Election,
-		Transport:     s.peers,
+		Transport: s.peers, Snapshots: s.peers,
 		SnapshotCount: cfg.SnapshotCount, MaxSnapshots: cfg.MaxSnapshots, MaxWALs: cfg.MaxWALs,
 		Logger: s.log,
 	}, s.machine)
