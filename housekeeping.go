@@ -63,17 +63,32 @@ func (s *server) admit() error {
 		s.reportSkipped(skipped)
 		s.node.RequestSnapshot() // behind it, etcd 2.3 can read the directory again
 	}
-	if s.View().AuthEnabled() {
-		return fmt.Errorf("%w: authentication is enabled in it (/2/enabled is true) and this version cannot enforce it yet. "+
-			"Serving it would open it to everybody. Disable authentication with the server that wrote it, or keep that server", raft.ErrDataDir)
+	return refuseAuth(s.View())
+}
+
+func refuseAuth(v *store.View) error {
+	if !v.AuthEnabled() {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%w: authentication is enabled in it (/2/enabled is true) and this version cannot enforce it yet. "+
+		"Serving it would open it to everybody. Disable authentication with the server that wrote it, or keep that server", raft.ErrDataDir)
+}
+
+// tryOut implements raft.Config.TakeOver: whether what etcd 3 left behind can be
+// served is found out before its directory is replaced.
+func (s *server) tryOut() (raft.StateMachine, func() error) {
+	st := store.New(store.Options{HistorySize: s.cfg.EventHistory, Now: time.Now})
+	return &machine{store: st, peers: newPeers(st, s.log), log: s.log}, func() error { return refuseAuth(st.View()) }
 }
 
 // reportV3Keys says so when etcd 3 kept keys of its own API beside the v2 data.
 func (s *server) reportV3Keys() {
-	db := filepath.Join(s.cfg.SnapDir, "db")
-	if info, err := os.Stat(db); err == nil {
+	for _, dir := range []string{s.cfg.SnapDir, filepath.Join(s.cfg.DataDir, "member.before-pando", "snap")} {
+		db := filepath.Join(dir, "db")
+		info, err := os.Stat(db)
+		if err != nil {
+			continue
+		}
 		s.log.Warn("etcd 3's own key space is in this file, which is left alone: keys written through that API are not served",
 			zap.String("file", db), zap.Int64("bytes", info.Size()))
 	}

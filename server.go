@@ -102,7 +102,7 @@ func (s *server) startNode() error {
 	begin := &beginning{cfg: cfg}
 	node, err := raft.Start(raft.Config{
 		FS: fsys.OS, DataDir: cfg.DataDir, WALDir: cfg.WALDir,
-		Bootstrap: begin.bootstrap, ForceNewCluster: forceNewCluster(cfg),
+		Bootstrap: begin.bootstrap, ForceNewCluster: forceNewCluster(cfg), TakeOver: s.tryOut,
 		Heartbeat: cfg.Heartbeat, Election: cfg.Election,
 		Transport: s.peers, Snapshots: s.peers,
 		SnapshotCount: cfg.SnapshotCount, MaxSnapshots: cfg.MaxSnapshots, MaxWALs: cfg.MaxWALs,

@@ -34,6 +34,9 @@ type opened struct {
 // open restores a member or makes a new one.
 func open(cfg Config, sm StateMachine) (*opened, error) {
 	l := layoutOf(cfg)
+	if err := finishTakeover(cfg, l); err != nil {
+		return nil, err
+	}
 	if err := adoptOldLayout(cfg, l); err != nil {
 		return nil, err
 	}
@@ -83,6 +86,9 @@ func restore(cfg Config, l layout, sm StateMachine) (*opened, error) {
 		return nil, err
 	}
 	if err := wal.CheckUnlocked(cfg.FS, l.wal); err != nil {
+		return nil, err
+	}
+	if err := takeOver(cfg, l); err != nil {
 		return nil, err
 	}
 	o := &opened{storage: newLogStorage(cfg), snapDir: l.snap, conf: &raftpb.ConfState{}}

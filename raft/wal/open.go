@@ -130,20 +130,10 @@ func positions(ps []Position, s *segment, first uint64) ([]Position, error) {
 // and makes it ready for Append. A torn end is cut. Errors are ErrNoWAL, ErrLocked, ErrDamaged, ErrNoSpace, or those of
 // the file system; with all but the last two the directory is as it was.
 func Open(f fsys.FS, dir string, from Position, o Options) (*WAL, *Replay, error) {
-	all, err := list(f, dir)
+	w, err := find(f, dir, from, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(all) == 0 {
-		return nil, nil, fmt.Errorf("%w in %s", ErrNoWAL, dir)
-	}
-	first := startFor(all, from.Index)
-	if first < 0 {
-		return nil, nil, fmt.Errorf("%w: the log in %s begins at index %d, so it needs a snapshot at that index or later, and there is none. %s",
-			ErrDamaged, dir, all[0].index, whatToDo)
-	}
-	w := newWAL(f, dir, o)
-	w.segments = all[first:]
 	r, err := w.load(from)
 	if err != nil {
 		return nil, nil, errors.Join(err, closeAll(w.segments))
@@ -151,32 +141,76 @@ func Open(f fsys.FS, dir string, from Position, o Options) (*WAL, *Replay, error
 	return w, r, nil
 }
 
+// find lists the segments that have to be read for what is behind a snapshot.
+func find(f fsys.FS, dir string, from Position, o Options) (*WAL, error) {
+	all, err := list(f, dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%w in %s", ErrNoWAL, dir)
+	}
+	first := startFor(all, from.Index)
+	if first < 0 {
+		return nil, fmt.Errorf("%w: the log in %s begins at index %d, so it needs a snapshot at that index or later, and there is none. %s",
+			ErrDamaged, dir, all[0].index, whatToDo)
+	}
+	w := newWAL(f, dir, o)
+	w.segments = all[first:]
+	return w, nil
+}
+
+// Read reads what Open would and changes nothing. The log stays locked until unlock is called. Errors are those of Open.
+func Read(f fsys.FS, dir string, from Position) (r *Replay, unlock func() error, err error) {
+	w, err := find(f, dir, from, Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	if r, _, err = w.look(from); err != nil {
+		return nil, nil, errors.Join(err, closeAll(w.segments))
+	}
+	return r, func() error { return closeAll(w.segments) }, nil
+}
+
 // load reads the segments, repairs the end and starts. On error only files need to be closed.
 func (w *WAL) load(from Position) (*Replay, error) {
-	if err := chain(w.dir, w.segments); err != nil {
+	r, clean, err := w.look(from)
+	if err != nil {
 		return nil, err
+	}
+	if !clean {
+		s := w.current()
+		if err := errors.Join(s.file.Truncate(w.off), s.file.Datasync()); err != nil {
+			return nil, err
+		}
+	}
+	return r, w.start(!clean)
+}
+
+// look locks and reads the segments. It reports whether the log ends like one of ours, so that it can be written on in
+// place.
+func (w *WAL) look(from Position) (_ *Replay, clean bool, err error) {
+	if err := chain(w.dir, w.segments); err != nil {
+		return nil, false, err
 	}
 	for _, s := range w.segments {
 		if err := s.open(w.fs, w.dir, os.O_RDWR, true); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
 	r := &replayer{from: from}
 	end, bad, err := w.read(r)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if !r.found {
-		return nil, fmt.Errorf("%w: the log in %s has no record of the snapshot at index %d, term %d. %s",
+		return nil, false, fmt.Errorf("%w: the log in %s has no record of the snapshot at index %d, term %d. %s",
 			ErrDamaged, w.dir, from.Index, from.Term, whatToDo)
 	}
 	w.metadata, w.state, w.lastIndex = r.raw, r.State, max(r.last, from.Index)
 	w.off, w.crc = end.off, end.crc
-	clean, err := w.clean(r, end, bad)
-	if err != nil {
-		return nil, err
-	}
-	return &r.Replay, w.start(!clean)
+	clean, err = w.clean(r, end, bad)
+	return &r.Replay, clean, err
 }
 
 // read hands all records to r. It returns the scanner of the last segment and, if that one does not end well, why.
@@ -199,8 +233,8 @@ func (w *WAL) read(r *replayer) (end *scanner, bad *badRecord, err error) {
 	return end, bad, nil
 }
 
-// clean cuts what is torn, and whatever else is behind the last record. It reports whether the log ends like one of
-// ours, so that it can be written on in place.
+// clean finds what is torn, and whatever else is behind the last record and has to be cut. It reports whether the log
+// ends like one of ours.
 func (w *WAL) clean(r *replayer, end *scanner, bad *badRecord) (bool, error) {
 	s := w.current()
 	behind := end.off + end.filler
@@ -219,10 +253,7 @@ func (w *WAL) clean(r *replayer, end *scanner, bad *badRecord) (bool, error) {
 	} else if end.filler > 0 && !splits(end.off) {
 		return true, nil
 	}
-	if err := s.file.Truncate(end.off); err != nil {
-		return false, err
-	}
-	return false, s.file.Datasync()
+	return false, nil
 }
 
 // wholeBehind refuses to cut if there is a whole batch behind the end: it was written when what is in front of it was durable.
