@@ -319,12 +319,12 @@ func (l *loop) publishedTo(p published) {
 		l.ownTerm = true
 	}
 	l.proposeAgain(p.term)
-	l.change()
-	l.leaveIfRemoved()
 	l.compact()
 	l.releaseReads()
 	l.checkReady()
 	l.publishStatus()
+	l.change() // what is answered now shows
+	l.leaveIfRemoved()
 }
 
 // leaderChanged keeps what depends on who leads.
