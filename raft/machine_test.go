@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -20,7 +21,8 @@ type list struct {
 	applying  []string // applied, perhaps not published
 	published []string
 	index     uint64
-	restored  int // how many commands came from a snapshot
+	restored  int         // how many commands came from a snapshot
+	large     atomic.Bool // snapshots are largeImages
 	members   int
 	refuse    func(*raftpb.ConfChange) bool // optional: changes that are not valid
 }
@@ -58,18 +60,36 @@ func (l *list) Publish(index, _ uint64) {
 
 func (l *list) Notify() {}
 
-func (l *list) Image() snapshot.Payload { return image(l.texts()) }
+func (l *list) Image() snapshot.Payload {
+	if l.large.Load() {
+		return largeImage{}
+	}
+	return image(l.texts())
+}
 
 func (l *list) Prepare(r io.Reader) (install func(), err error) {
 	var texts []string
+	if l.large.Load() {
+		n, err := io.Copy(io.Discard, r)
+		return func() { l.setRestored(nil, int(n)) }, err
+	}
 	if err := json.NewDecoder(r).Decode(&texts); err != nil {
 		return nil, err
 	}
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.applying, l.published, l.restored = texts, slices.Clone(texts), len(texts)
-	}, nil
+	return func() { l.setRestored(texts, len(texts)) }, nil
+}
+
+func (l *list) setRestored(texts []string, n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.applying, l.published, l.restored = texts, slices.Clone(texts), n
+}
+
+// restoredFrom is the size of the last snapshot that was installed.
+func (l *list) restoredFrom() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.restored
 }
 
 // texts is what readers see.

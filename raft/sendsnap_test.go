@@ -124,7 +124,7 @@ func TestFollowerComesBackBySnapshot(t *testing.T) {
 			c.catchesUp(out, n)
 			stop()
 			c.equal(n)
-			if c.rigs[out].sm.restored == 0 {
+			if c.rigs[out].sm.restoredFrom() == 0 {
 				t.Error("it came back without a snapshot")
 			}
 			c.rigs[out].mustPropose("through the one that came back")
@@ -133,7 +133,7 @@ func TestFollowerComesBackBySnapshot(t *testing.T) {
 			c.start(out)
 			c.rigs[out].ready()
 			c.equal(n + 1)
-			if c.rigs[out].sm.restored == 0 {
+			if c.rigs[out].sm.restoredFrom() == 0 {
 				t.Error("after its restart the snapshot is gone")
 			}
 		})
@@ -286,7 +286,7 @@ func TestSnapshotLeavesOutcomesUnknown(t *testing.T) {
 	if n := c.rigs[old].sm.len(); n != 1000 {
 		t.Errorf("%d commands were applied", n)
 	}
-	if c.rigs[old].sm.restored == 0 {
+	if c.rigs[old].sm.restoredFrom() == 0 {
 		t.Error("there was no snapshot")
 	}
 }
@@ -301,7 +301,7 @@ func TestNewcomerBeginsWithASnapshot(t *testing.T) {
 	c.votersAre(1, 2, 3, 4)
 	c.rigs[4].ready().mustPropose("through the newcomer")
 	c.equal(1001)
-	if c.rigs[4].sm.restored == 0 {
+	if c.rigs[4].sm.restoredFrom() == 0 {
 		t.Error("it began without a snapshot")
 	}
 }
