@@ -3,6 +3,7 @@ package etcd34
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -192,4 +193,20 @@ func backup(t *testing.T, dir string) (to string) {
 		t.Fatalf("etcdctl backup: %v\n%s", err, out)
 	}
 	return to
+}
+
+// The way back from a takeover: what etcd 3.4 left behind is kept, and etcd 3.4 goes on with it.
+func TestWayBack(t *testing.T) {
+	there := server.Start(t, server.Options{Binary: etcd, Args: v2})
+	last := content.Fill(t, there.Endpoint, rand.New(rand.NewPCG(7, 8)), 100)
+	before := content.Read(t, there.Endpoint, last)
+	stop(t, there)
+	pando := found(t, server.Options{Dir: there.Dir}, before)
+	content.Fill(t, pando.Endpoint, rand.New(rand.NewPCG(9, 10)), 20)
+	stop(t, pando)
+	member := filepath.Join(there.Dir, "member")
+	if err := errors.Join(os.Rename(member, member+".pando"), os.Rename(member+".before-pando", member)); err != nil {
+		t.Fatal(err)
+	}
+	found(t, server.Options{Binary: etcd, Dir: there.Dir, Args: v2}, before)
 }
