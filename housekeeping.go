@@ -59,11 +59,20 @@ func (s *server) admit() error {
 		return raft.ErrRemoved
 	}
 	s.reportStranger()
-	if skipped := s.machine.takeSkipped(); len(skipped) > 0 {
-		s.reportSkipped(skipped)
-		s.node.RequestSnapshot() // behind it, etcd 2.3 can read the directory again
+	if err := refuseAuth(s.View()); err != nil {
+		return err
 	}
-	return refuseAuth(s.View())
+	skipped := s.machine.takeSkipped()
+	if len(skipped) > 0 {
+		s.reportSkipped(skipped)
+	}
+	if v := s.View().ClusterVersion(); len(skipped) > 0 || s.alone() && v != "" && v != clusterVersion {
+		// etcd 2.3 reads neither what was skipped nor that version. The snapshot that
+		// the next entry brings about must have none of it.
+		s.settleVersion()
+		s.node.RequestSnapshot()
+	}
+	return nil
 }
 
 func refuseAuth(v *store.View) error {
