@@ -47,7 +47,7 @@ func (p *peers) start(node *raft.Node, own []string, joining []store.Member) (*t
 	st := node.Status()
 	t, err := transport.New(transport.Config{
 		MemberID: st.MemberID, ClusterID: st.ClusterID, PeerURLs: own,
-		Handler: p, Logger: p.log, Broken: node.ConnectionLost,
+		Handler: p, Logger: p.log.WithOptions(zap.IncreaseLevel(zap.WarnLevel)), Broken: node.ConnectionLost,
 		ReceiveSnapshot: node.ReceiveSnapshot,
 		Expelled:        func(error) { node.Expelled() },
 	})

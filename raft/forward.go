@@ -23,7 +23,7 @@ import (
 
 // resendTicks is how long a forwarded batch may take to be applied before it is
 // sent again, in heartbeats.
-const resendTicks = 3
+const resendTicks = 1
 
 // forwarding is the sender's side: the batches of one term that may be unknown to
 // its leader. Loop only.
