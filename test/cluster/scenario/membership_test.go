@@ -148,6 +148,10 @@ func TestScenario21ChangesAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		r, err = leader.Request(2*rt, "DELETE", "/v2/members/"+added.ID, "")
+		if err == nil && r.Status == 500 && c.Kind() != cluster.Pando {
+			t.Logf("pair %d: etcd dropped a change that came right after another", n)
+			r, err = leader.Request(2*rt, "DELETE", "/v2/members/"+added.ID, "")
+		}
 		if err != nil || r.Status != 204 {
 			t.Fatalf("pair %d, delete: %v, %v", n, r, err)
 		}
