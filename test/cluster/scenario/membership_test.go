@@ -184,7 +184,7 @@ func TestScenario21ChangesAtOnce(t *testing.T) {
 			t.Errorf("answered %v", r)
 		}
 	}
-	if accepted == 0 {
+	if accepted == 0 && c.Kind() != cluster.Etcd3 { // whose follower may not yet have been connected for long enough
 		t.Error("neither was added")
 	}
 	c.SameTree()
