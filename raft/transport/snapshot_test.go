@@ -81,7 +81,7 @@ func TestSnapshotFails(t *testing.T) {
 		"no snapshot":     {2, vote, ten, swallow, "not a snapshot message"},
 		"with data":       {2, full, ten, swallow, "not a snapshot message"},
 	} {
-		await(t, "the receiver of the one before to end", func() bool { return len(b.snapshots) == 0 })
+		awaitSlot(t, b)
 		b.takeSnapshots(c.receive)
 		err := a.SendSnapshot(context.Background(), c.to, c.m, c.open)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -92,10 +92,17 @@ func TestSnapshotFails(t *testing.T) {
 		}
 	}
 	for name, head := range map[string]string{"huge length": "\xff\xff\xff\xff\xff\xff\xff\xff", "garbage": "\x00\x00\x00\x00\x00\x00\x00\x02ab"} {
+		awaitSlot(t, b)
 		if status, text := answered(t, ask(t, b, http.MethodPost, "/raft/snapshot", nil, strings.NewReader(head))); status != 400 {
 			t.Errorf("%s: %d %q", name, status, text)
 		}
 	}
+}
+
+// awaitSlot waits until the receiver of the snapshot before has ended: a sender does not always wait for it.
+func awaitSlot(t *testing.T, n *node) {
+	t.Helper()
+	await(t, "the receiver of the one before to end", func() bool { return len(n.snapshots) == 0 })
 }
 
 // TestSnapshotTriesAllURLs: one that nobody listens on does not matter.

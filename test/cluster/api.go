@@ -17,7 +17,8 @@ import (
 // short bounds questions that a member answers by itself.
 const short = 2 * time.Second
 
-var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+// client keeps connections for reads, which it repeats when a kept one turns out to be dead.
+var client = &http.Client{Transport: &http.Transport{}}
 
 // Reply is a whole answer.
 type Reply struct {
@@ -38,6 +39,7 @@ func (m *Member) Request(timeout time.Duration, method, target, body string) (*R
 	if err != nil {
 		return nil, err
 	}
+	req.Close = method != http.MethodGet
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}

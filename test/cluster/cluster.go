@@ -143,7 +143,7 @@ func (c *Cluster) AwaitReady(members ...*Member) {
 func (c *Cluster) Await(what string, patience time.Duration, try func() error) time.Duration {
 	c.t.Helper()
 	began := time.Now()
-	next := time.NewTicker(5 * time.Millisecond)
+	next := time.NewTicker(10 * time.Millisecond)
 	defer next.Stop()
 	for {
 		err := try()

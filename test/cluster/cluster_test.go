@@ -155,3 +155,36 @@ func TestHistory(t *testing.T) {
 		t.Error(r, err)
 	}
 }
+
+// TestStaleReadsAreSeen: what a real follower answers that hears its leader late is found not to be linearizable, unless it is asked
+// for a quorum read.
+func TestStaleReadsAreSeen(t *testing.T) {
+	c := Start(t, Options{Size: 3, Binary: At(t, etcd)})
+	leader := c.AwaitLeader()
+	late := c.Without(leader)[0]
+	leader.MustPut("/a", "before")
+	c.SameTree()
+	c.Delay(leader, late, 200*time.Millisecond)
+	h := history.New()
+	writer, reader := keys.New(leader.Endpoint, 1), keys.New(late.Endpoint, 1)
+	put := &history.Op{Kind: history.Put, Key: "/b", Value: "1"}
+	get := &history.Op{Client: 1, Kind: history.Get, Key: "/b"}
+	stale := &history.Op{Client: 2, Kind: history.Get, Key: "/b", Outcome: history.Refused}
+	if err := history.Do(writer, Patience, h, put); err != nil {
+		t.Fatal(err)
+	}
+	stale.Call = h.Now()
+	if v := late.Value("/b"); v != "" {
+		t.Fatalf("it heard at once: %q", v)
+	}
+	stale.Return = h.Now()
+	if err := history.Do(reader, Patience, h, get); err != nil {
+		t.Fatal(err)
+	}
+	if err := history.CheckLinear(h.Ops(), Patience); err != nil {
+		t.Error(err)
+	}
+	if history.CheckLinear(append(h.Ops(), stale), Patience) == nil {
+		t.Error("a stale read was not seen")
+	}
+}

@@ -15,7 +15,7 @@ import (
 // connections on to the port that the member really listens on.
 //
 // A member has one peer URL for all others, so the address that is dialled does not tell who dials. The kernel does: the
-// other end of an accepted connection is found in /proc as a socket of one member's process (see owner). That takes
+// other end of an accepted connection is a socket of one member's process (see owner). That takes
 // neither root nor network namespaces nor any help by the binary under test, and it is right for every request,
 // also for those that name no sender.
 type network struct {

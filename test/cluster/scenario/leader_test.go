@@ -141,7 +141,10 @@ func TestScenario06EverybodyAlone(t *testing.T) {
 	c := start(t, 3)
 	leader := c.AwaitLeader()
 	leader.MustPut("/a", "1")
-	send(leader, "PUT", keys.Path("/ttl"), "value", "1", "ttl", "1").ok(t)
+	send(leader, "PUT", keys.Path("/ttl"), "value", "1", "ttl", "2").ok(t)
+	for _, m := range c.Members() {
+		holds(c, m, "/ttl", "1", short)
+	}
 	c.Partition()
 	for _, m := range c.Members() {
 		if m != leader || c.Kind() != cluster.Etcd2 {

@@ -148,6 +148,10 @@ func TestScenario21ChangesAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		r, err = leader.Request(2*rt, "DELETE", "/v2/members/"+added.ID, "")
+		if err == nil && r.Status == 500 && c.Kind() != cluster.Pando {
+			t.Logf("pair %d: etcd dropped a change that came right after another", n)
+			r, err = leader.Request(2*rt, "DELETE", "/v2/members/"+added.ID, "")
+		}
 		if err != nil || r.Status != 204 {
 			t.Fatalf("pair %d, delete: %v, %v", n, r, err)
 		}
@@ -180,7 +184,7 @@ func TestScenario21ChangesAtOnce(t *testing.T) {
 			t.Errorf("answered %v", r)
 		}
 	}
-	if accepted == 0 {
+	if accepted == 0 && c.Kind() != cluster.Etcd3 { // whose follower may not yet have been connected for long enough
 		t.Error("neither was added")
 	}
 	c.SameTree()
