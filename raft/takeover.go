@@ -126,21 +126,43 @@ func freeName(f fsys.FS, name string) (string, error) {
 }
 
 // ownDirectories reports whether member, wal and snap are directories in their
-// usual place. A log that --wal-dir or a symbolic link has put elsewhere stays there.
+// usual place. A log that --wal-dir, a symbolic link or a mounted file system has
+// put elsewhere stays there.
 func ownDirectories(cfg Config, l layout) (bool, error) {
 	if filepath.Clean(l.wal) != filepath.Join(l.member, "wal") {
 		return false, nil
 	}
+	root, err := cfg.FS.Stat(cfg.DataDir)
+	if err != nil {
+		return false, err
+	}
 	for _, dir := range []string{l.member, l.wal, l.snap} {
-		entries, err := cfg.FS.ReadDir(filepath.Dir(dir))
+		info, err := cfg.FS.Stat(dir)
 		if err != nil {
 			return false, err
 		}
-		for _, e := range entries {
-			if e.Name() == filepath.Base(dir) && !e.IsDir() {
-				return false, nil
-			}
+		link, err := isLink(cfg.FS, dir)
+		if err != nil || link || device(info) != device(root) {
+			return false, err
 		}
 	}
 	return true, nil
+}
+
+func isLink(f fsys.FS, name string) (bool, error) {
+	entries, err := f.ReadDir(filepath.Dir(name))
+	for _, e := range entries {
+		if e.Name() == filepath.Base(name) {
+			return e.Type()&fs.ModeSymlink != 0, err
+		}
+	}
+	return false, err
+}
+
+// device is the number of the file system that a file is on.
+func device(info fs.FileInfo) uint64 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(s.Dev)
+	}
+	return 0
 }
