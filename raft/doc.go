@@ -5,7 +5,7 @@
 //
 // # Goroutines
 //
-// A Node owns four, all of which Close waits for:
+// A Node owns these, all of which Close waits for:
 //
 //   - the loop owns the RawNode and never waits for the disk or the tree;
 //   - the disk goroutine owns the WAL: one append in flight, which is one write
@@ -15,6 +15,10 @@
 //     (MsgStorageApplyResp) is said when entries are really applied;
 //   - the snapshot goroutine writes one snapshot at a time from an immutable
 //     image and stops nobody.
+//
+// While a member needs a snapshot its leader has a sender goroutine for it, which
+// ends with the leadership or the node. A snapshot is received, verified and decoded
+// by whoever calls ReceiveSnapshot; the disk and the apply goroutine install it.
 //
 // # What a caller may rely on
 //

@@ -26,9 +26,9 @@ import (
 
 // Errors of a snapshot that is not taken. Nothing was changed.
 var (
-	// ErrSnapshotOld means that this member has all that the snapshot holds, or
-	// that its sender does not lead any more.
-	ErrSnapshotOld = errors.New("the snapshot is older than what this member has")
+	// ErrSnapshotOld means that this member has all that the snapshot holds, is not
+	// in its membership, or knows that its sender does not lead any more.
+	ErrSnapshotOld = errors.New("the snapshot is not taken: this member has what it holds, is not in its membership, or follows another leader")
 	// ErrSnapshotBusy means that another snapshot is being received.
 	ErrSnapshotBusy = errors.New("another snapshot is being received")
 )

@@ -151,9 +151,9 @@ func TestSnapshotsThatAreRefused(t *testing.T) {
 		r    io.Reader
 		want string
 	}{
-		{"what it has", m, bytes.NewReader(file), "older"},
-		{"of an earlier term", past, bytes.NewReader(good), "older"},
-		{"without this member", without, bytes.NewReader(noMember), "older"},
+		{"what it has", m, bytes.NewReader(file), "not taken"},
+		{"of an earlier term", past, bytes.NewReader(good), "not taken"},
+		{"without this member", without, bytes.NewReader(noMember), "not taken"},
 		{"another than announced", other, bytes.NewReader(good), "covers index 2000"},
 		{"damaged", next, bytes.NewReader(flipped), "not a whole snapshot"},
 		{"cut", next, bytes.NewReader(good[:len(good)-1]), "not a whole snapshot"},

@@ -122,7 +122,7 @@ func (l *loop) checkTransfers() {
 	}
 	needs := map[uint64]bool{}
 	l.rn.WithProgress(func(id uint64, _ etcdraft.ProgressType, pr tracker.Progress) {
-		needs[id] = pr.RecentActive && pr.State != tracker.StateReplicate
+		needs[id] = !l.silent(id) && pr.State != tracker.StateReplicate
 		if pr.State == tracker.StateReplicate {
 			delete(l.overflows, id)
 		}

@@ -31,7 +31,8 @@ var errStalled = errors.New("transport: the peer has stopped taking the snapshot
 
 // SendSnapshot streams a snapshot to a peer that is Pando and returns when that has installed it. m is a MsgSnap without
 // data; open gives the bytes of the .snap file and their number, once for each of the peer's URLs that is tried. How it ended is
-// reported to the Handler, as it is for a MsgSnap that went with Send. The error says why it failed.
+// reported to the Handler, as it is for a MsgSnap that went with Send, but for ErrNotPando, when nothing was sent. The error says
+// why it failed.
 func (t *Transport) SendSnapshot(ctx context.Context, to uint64, m *raftpb.Message, open func() (io.ReadCloser, int64, error)) error {
 	if !t.enter() {
 		return errStopped
@@ -40,7 +41,7 @@ func (t *Transport) SendSnapshot(ctx context.Context, to uint64, m *raftpb.Messa
 	ctx, cancel := t.whileRunning(ctx)
 	defer cancel()
 	err := t.sendSnapshot(ctx, to, m, open)
-	if t.ctx.Err() == nil {
+	if t.ctx.Err() == nil && !errors.Is(err, ErrNotPando) {
 		t.cfg.Handler.ReportSnapshot(to, err == nil)
 	}
 	if err != nil {
