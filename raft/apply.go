@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -61,7 +62,9 @@ func (a *applier) run() {
 			}
 			p, err := a.applyAll(w.messages)
 			if err != nil {
-				a.n.fail(err)
+				if !errors.Is(err, ErrStopped) {
+					a.n.fail(err)
+				}
 				continue // the rest of the log must not be applied over a hole
 			}
 			a.done <- p

@@ -156,6 +156,7 @@ type held struct {
 	sent  atomic.Int64
 	begun chan struct{} // one for each that waits
 	allow chan struct{}
+	ended chan error // one for each that was allowed
 }
 
 func (h *held) SendSnapshot(ctx context.Context, to uint64, m *raftpb.Message, open func() (io.ReadCloser, int64, error)) error {
@@ -166,7 +167,9 @@ func (h *held) SendSnapshot(ctx context.Context, to uint64, m *raftpb.Message, o
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return h.port.SendSnapshot(ctx, to, m, open)
+	err := h.port.SendSnapshot(ctx, to, m, open)
+	h.ended <- err
+	return err
 }
 
 func holdSnapshots(t *testing.T, tune func(*Config)) (*cluster, map[uint64]*held) {
@@ -176,7 +179,7 @@ func holdSnapshots(t *testing.T, tune func(*Config)) (*cluster, map[uint64]*held
 		if tune != nil {
 			tune(cfg)
 		}
-		senders[id] = &held{port: cfg.Snapshots.(port), begun: make(chan struct{}, 100), allow: make(chan struct{}, 100)}
+		senders[id] = &held{port: cfg.Snapshots.(port), begun: make(chan struct{}, 100), allow: make(chan struct{}, 100), ended: make(chan error, 100)}
 		cfg.Snapshots = senders[id]
 	})
 	return c, senders
@@ -245,7 +248,9 @@ func TestSnapshotThatBreaksIsSentAgain(t *testing.T) {
 	<-senders[lead].begun
 	c.cutOff(out)
 	senders[lead].allow <- struct{}{}
-	<-time.After(100 * time.Millisecond)
+	if err := <-senders[lead].ended; err == nil {
+		t.Fatal("the snapshot got through a cut")
+	}
 	c.heal(out)
 	<-senders[lead].begun // the second try
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -262,6 +267,12 @@ func TestSnapshotThatBreaksIsSentAgain(t *testing.T) {
 	c.equal(1000)
 }
 
+func (w *waiters) len() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.byID)
+}
+
 // A proposal that a snapshot may contain is not proposed again: its outcome stays unknown.
 func TestSnapshotLeavesOutcomesUnknown(t *testing.T) {
 	c := startTuned(t, fewEntries)
@@ -275,6 +286,9 @@ func TestSnapshotLeavesOutcomesUnknown(t *testing.T) {
 		_, err := c.rigs[old].node.Propose(ctx, id, command(id, "zombie"))
 		answered <- err
 	}()
+	for node := c.rigs[old].node; node.waiters.len() == 0 || !node.queue.empty(); { // until it is in the log
+		<-time.After(time.Millisecond)
+	}
 	lead := c.leaderOtherThan(old)
 	c.rigs[lead].write("missed", 1000)
 	c.heal(old)
