@@ -14,7 +14,7 @@ BENCHTIME ?= 1s
 export PANDO_KILLS ?= 8
 
 # Tests of whole processes: the race detector sees nothing of those, and would double the time.
-PROCESS  := kill fault takeover etcd34 etcd238
+PROCESS  := kill fault takeover etcd34 etcd238 cluster
 UNIT      = $(shell go list ./... | grep -v -E '^pando/test/($(subst $() ,|,$(PROCESS) bench clients conformance))(/|$$)')
 GO_FILES  = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 
@@ -42,10 +42,16 @@ test-race: ## every package under the race detector; 5 minutes at most
 test-kill: ## servers that are killed at any moment
 test-fault: ## disks that fail, fill up and lie
 test-takeover: ## data directories that real etcds wrote
+test-cluster: ## clusters of processes, on a network that is cut, with members that are killed, frozen and replaced
 test-etcd34: ## Pando beside Debian's etcd 3.4
 test-etcd238: ## one data directory from Pando to etcd 2.3.8 and back; PANDO_TEST_ETCD238 names its binary
-$(filter-out test-etcd34,$(PROCESS:%=test-%)): test-%:
+$(filter-out test-etcd34 test-cluster,$(PROCESS:%=test-%)): test-%:
 	go test -count=1 -timeout 15m ./test/$*/...
+test-cluster:
+	@test/install/with.sh "the tests of clusters" env PANDO_TEST_CLUSTER=1 go test -count=1 -timeout 15m ./test/cluster/...
+.PHONY: test-faults
+test-faults: ## ten minutes of kills, pauses, restarts and partitions under clients whose histories are judged
+	PANDO_TEST_CLUSTER=1 PANDO_TEST_CLUSTER_TIME=$${PANDO_TEST_CLUSTER_TIME:-10m} go test -count=1 -timeout 100m -v -run KillPauseRestart ./test/cluster/scenario
 test-etcd34:
 	@test/install/with.sh "the tests beside etcd 3.4" go test -count=1 -timeout 15m ./test/etcd34/...
 

@@ -168,7 +168,7 @@ func TestForceNewClusterThatIsCutOff(t *testing.T) {
 				return fsys.Fault{}
 			}
 			cut = true
-			return fsys.Fault{Err: syscall.EIO, Short: rng.IntN(c.Size + 1)}
+			return fsys.Fault{Err: syscall.EIO, Short: c.Size * rng.IntN(2)} // Crash tears by sectors, as disks do
 		})
 		cfg.FS = disk
 		node, err := Start(forced(cfg), &list{})

@@ -32,10 +32,16 @@ func (l *loop) checkReady() {
 	if l.isReady || l.applied < l.replayTo {
 		return
 	}
-	if l.ownTerm || !l.lone() && (l.caughtUp() || time.Now().After(l.electionEnd)) {
+	if l.ownTerm || !l.lone() && (l.caughtUp() || l.patienceEnds()) {
 		l.isReady = true
 		close(l.n.ready)
 	}
+}
+
+// patienceEnds reports whether a member has waited for a leader long enough to
+// show what it has. One that joins has nothing to show.
+func (l *loop) patienceEnds() bool {
+	return len(l.conf.GetVoters()) > 0 && time.Now().After(l.electionEnd)
 }
 
 // caughtUp reports whether everything that a leader knew to be committed when it
