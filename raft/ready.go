@@ -41,7 +41,7 @@ func (l *loop) checkReady() {
 // patienceEnds reports whether a member has waited for a leader long enough to
 // show what it has. One that joins has nothing to show.
 func (l *loop) patienceEnds() bool {
-	return len(l.conf.GetVoters()) > 0 && time.Now().After(l.electionEnd)
+	return l.applied > 0 && time.Now().After(l.electionEnd)
 }
 
 // caughtUp reports whether everything that a leader knew to be committed when it
