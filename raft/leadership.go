@@ -64,11 +64,13 @@ func (n *Node) HandOver(ctx context.Context) error {
 	return nil
 }
 
-// transfer begins to hand over; false if nobody could take over.
+// transfer begins to hand over; false if nobody could take over. Who is there is
+// known from what was heard: the library forgets its own RecentActive at every
+// check of the quorum.
 func (l *loop) transfer() bool {
 	best, match := uint64(0), uint64(0)
 	l.rn.WithProgress(func(id uint64, typ etcdraft.ProgressType, pr tracker.Progress) {
-		if id != l.n.meta.NodeID && typ == etcdraft.ProgressTypePeer && pr.RecentActive && pr.Match >= match {
+		if id != l.n.meta.NodeID && typ == etcdraft.ProgressTypePeer && !l.silent(id) && pr.Match >= match {
 			best, match = id, pr.Match
 		}
 	})
