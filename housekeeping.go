@@ -202,6 +202,9 @@ func (s *server) stopped() bool {
 // reference looks each 500 ms; locks and leases profit from less.
 const expiryInterval = 100 * time.Millisecond
 
+// etcdPulse is how often a leader lets etcd members apply something, as etcd's leader does.
+const etcdPulse = 500 * time.Millisecond
+
 // expire runs until the server stops. Keys expire through the log only: the
 // leader proposes its clock, and every member removes the same keys at the same
 // index (etcd-compat spec, section 3).
@@ -216,6 +219,7 @@ func (s *server) expire() {
 			}
 			s.settleVersion()
 			s.sync(now)
+			s.reportMixed(now)
 		case <-s.node.Done():
 			err := s.node.Err()
 			if err == nil {
@@ -231,19 +235,25 @@ func (s *server) expire() {
 
 // sync proposes the clock if this member leads and a key is due. For a while after
 // an election or a start nothing expires: owners that are alive could not refresh
-// their keys meanwhile (replication design, section 4).
+// their keys meanwhile (replication design, section 4). Etcd members are told even if
+// nothing is due: they call themselves healthy only while something is applied.
 func (s *server) sync(now time.Time) {
-	due, ok := s.store.NextExpiration()
-	if !ok || due > now.UnixNano() {
-		return
-	}
 	st := s.node.Status()
-	if st.Leader != st.MemberID || now.Sub(st.LeaderSince) < s.cfg.TTLGrace {
+	if st.Leader != st.MemberID || st.OutOfTouch {
 		return
 	}
+	clock := now.UnixNano()
+	due, ok := s.store.NextExpiration()
+	if !ok || due > clock || now.Sub(st.LeaderSince) < s.cfg.TTLGrace {
+		if s.node.Level() > 0 || now.Sub(s.synced) < etcdPulse {
+			return
+		}
+		clock = 0 // at which nothing is due
+	}
+	s.synced = now
 	ctx, cancel := context.WithTimeout(s.life, s.requestTimeout())
 	defer cancel()
-	if _, err := s.Do(ctx, store.Command{Method: "SYNC", Time: now.UnixNano()}); err != nil && s.life.Err() == nil {
+	if _, err := s.Do(ctx, store.Command{Method: "SYNC", Time: clock}); err != nil && s.life.Err() == nil {
 		s.log.Warn("expired keys stay a little longer", zap.Error(err))
 	}
 }

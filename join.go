@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"pando/config"
@@ -23,6 +24,7 @@ const (
 
 // remoteCluster is what one member says of its cluster on its peer port.
 type remoteCluster struct {
+	url     string // that answered
 	id      uint64
 	members []store.Member
 }
@@ -46,7 +48,29 @@ func askMembers(ctx context.Context, urls []string, timeout time.Duration) (*rem
 func askMember(ctx context.Context, url string, timeout time.Duration) (*remoteCluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/members", nil)
+	var list []struct {
+		ID         uint64   `json:"id"`
+		Name       string   `json:"name"`
+		PeerURLs   []string `json:"peerURLs"`
+		ClientURLs []string `json:"clientURLs"`
+	}
+	header, err := ask(ctx, url+"/members", &list)
+	if err != nil {
+		return nil, err
+	}
+	c := &remoteCluster{url: url}
+	if c.id, err = strconv.ParseUint(header.Get("X-Etcd-Cluster-Id"), 16, 64); err != nil {
+		return nil, fmt.Errorf("%s/members names no cluster: %w", url, err)
+	}
+	for _, m := range list {
+		c.members = append(c.members, store.Member{ID: m.ID, Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs})
+	}
+	return c, nil
+}
+
+// ask reads JSON from the peer port of a member.
+func ask(ctx context.Context, url string, answer any) (http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -57,26 +81,30 @@ func askMember(ctx context.Context, url string, timeout time.Duration) (*remoteC
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s/members: %s", url, resp.Status)
+		return nil, fmt.Errorf("%s: %s", url, resp.Status)
 	}
-	id, err := strconv.ParseUint(resp.Header.Get("X-Etcd-Cluster-Id"), 16, 64)
-	if err != nil {
-		return nil, fmt.Errorf("%s/members names no cluster: %w", url, err)
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(answer); err != nil {
+		return nil, fmt.Errorf("%s: %w", url, err)
 	}
-	var list []struct {
-		ID         uint64   `json:"id"`
-		Name       string   `json:"name"`
-		PeerURLs   []string `json:"peerURLs"`
-		ClientURLs []string `json:"clientURLs"`
+	return resp.Header, nil
+}
+
+// refuseEtcd3 refuses to join a live cluster of etcd 3, which speaks another protocol
+// between members.
+func refuseEtcd3(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	var version struct {
+		Server string `json:"etcdserver"`
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&list); err != nil {
-		return nil, fmt.Errorf("%s/members: %w", url, err)
+	if _, err := ask(ctx, url+"/version", &version); err != nil {
+		return fmt.Errorf("a member of the cluster does not tell its version: %w", err)
 	}
-	c := &remoteCluster{id: id}
-	for _, m := range list {
-		c.members = append(c.members, store.Member{ID: m.ID, Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs})
+	if major, _, _ := strings.Cut(version.Server, "."); major != "2" {
+		return fmt.Errorf("the member at %s is etcd %s, and pando cannot join a live cluster of etcd 3 or later. "+
+			"Stop its members and start pando on their data directories, or begin a new cluster", url, version.Server)
 	}
-	return c, nil
+	return nil
 }
 
 // othersURLs are the peer URLs of all other initial members, sorted.
@@ -120,6 +148,9 @@ func findCluster(ctx context.Context, cfg *config.Config) (*remoteCluster, uint6
 	c, err := askMembers(ctx, othersURLs(cfg), joinTimeout)
 	if err != nil {
 		return nil, 0, fmt.Errorf("cannot fetch cluster info from peer urls: could not retrieve cluster information from the given urls: %w", err)
+	}
+	if err := refuseEtcd3(ctx, c.url); err != nil {
+		return nil, 0, err
 	}
 	if len(c.members) != len(cfg.InitialCluster) {
 		return nil, 0, fmt.Errorf("error validating peerURLs: member count is unequal: the cluster has %d members, --initial-cluster has %d",

@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
+	"pando/raft"
 	"pando/snapshot"
 	"pando/store"
 )
@@ -20,6 +21,9 @@ type machine struct {
 	store *store.Store
 	peers *peers
 	log   *zap.Logger
+
+	members *store.Node // the records that levels was read from
+	levels  raft.Levels
 
 	mu      sync.Mutex
 	skipped map[string]int // entries of etcd 3's own API, by kind
@@ -68,6 +72,20 @@ func (m *machine) ApplyConfChange(cc *raftpb.ConfChange) bool {
 	return m.store.ApplyMember(store.MemberChange{
 		Kind: store.MemberChangeKind(cc.GetType()), ID: cc.GetNodeId(), Context: cc.GetContext(),
 	})
+}
+
+// Levels are those that members have published.
+func (m *machine) Levels() raft.Levels {
+	records, members := m.store.Members()
+	if m.levels == nil || records != m.members {
+		m.members, m.levels = records, raft.Levels{}
+		for _, member := range members() {
+			if member.Pando > 0 {
+				m.levels[member.ID] = member.Pando
+			}
+		}
+	}
+	return m.levels
 }
 
 // Publish makes a batch visible, and the connections follow its member list.

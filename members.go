@@ -108,24 +108,7 @@ func (s *server) changeOf(c memberChange) raft.Change {
 	case http.MethodPut:
 		return raft.Change{Kind: raft.UpdateMember, ID: c.ID, Context: config.MemberContext(c.ID, "", c.PeerURLs)}
 	}
-	kind := raft.AddVoter
-	if s.learnersAllowed() {
-		kind = raft.AddLearner
-	}
-	return raft.Change{Kind: kind, ID: c.ID, Context: config.MemberContext(c.ID, "", c.PeerURLs)}
-}
-
-// learnersAllowed: all members that vote are Pando (replication design, section 3).
-// etcd 2.3 does not survive a learner in its log.
-func (s *server) learnersAllowed() bool {
-	voters := s.node.Voters()
-	pando := 0
-	for _, m := range s.View().Members() {
-		if m.Pando > 0 && slices.Contains(voters, m.ID) {
-			pando++
-		}
-	}
-	return pando == len(voters)
+	return raft.Change{Kind: raft.AddLearner, ID: c.ID, Context: config.MemberContext(c.ID, "", c.PeerURLs)}
 }
 
 const (

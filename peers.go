@@ -85,8 +85,8 @@ func (p *peers) follow() {
 		}
 		listed[m.ID] = true
 		p.connect(t, m)
-		// A member that has not published anything is new, and new members are Pando.
-		t.SetPando(m.ID, m.Pando > 0 || len(m.ClientURLs) == 0)
+		// A member that has not published anything is new, and among Pandos it is one.
+		t.SetPando(m.ID, m.Pando > 0 || len(m.ClientURLs) == 0 && p.node.Level() > 0)
 	}
 	for id := range p.known {
 		if !listed[id] {

@@ -33,7 +33,6 @@ type server struct {
 	peers   *peers
 	// transport is the way to the other members; peers decides who they are.
 	transport *transport.Transport
-	ids       *raft.IDs
 
 	clients                 listeners // bound sockets of the client port
 	clientPort, membersPort *http.Server
@@ -44,6 +43,8 @@ type server struct {
 	open   chan struct{} // closed when keys may be served
 	// published: this member's attributes are in the tree. Housekeeping's own.
 	published bool
+	synced    time.Time // when the clock was last proposed; housekeeping's own
+	mixed     mixedReport
 	wg        sync.WaitGroup
 
 	fatal   chan struct{} // closed at the first fatal error
@@ -82,7 +83,6 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 		return nil, err
 	}
 	s.stop = watchSignals()
-	s.ids = raft.NewIDs(s.MemberID(), time.Now())
 	clients.limit(connections)
 	peers.limit(peerConnections)
 	s.clientPort = s.serve(clients, httpapi.New(s, httpapi.Options{CORS: cfg.CORS, Logger: log}), "client")
@@ -105,6 +105,7 @@ func (s *server) startNode() error {
 		Bootstrap: begin.bootstrap, ForceNewCluster: forceNewCluster(cfg), TakeOver: s.tryOut,
 		Heartbeat: cfg.Heartbeat, Election: cfg.Election,
 		Transport: s.peers, Snapshots: s.peers,
+		Barrier:       barrier,
 		SnapshotCount: cfg.SnapshotCount, MaxSnapshots: cfg.MaxSnapshots, MaxWALs: cfg.MaxWALs,
 		Logger: s.log,
 	}, s.machine)
@@ -216,7 +217,7 @@ func (s *server) requestTimeout() time.Duration { return 5*time.Second + 2*s.cfg
 func (s *server) Do(ctx context.Context, c store.Command) (store.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.requestTimeout())
 	defer cancel()
-	c.ID = s.ids.Next()
+	c.ID = s.node.NextID()
 	began := time.Now()
 	r, err := s.node.Propose(ctx, c.ID, c.Marshal())
 	if err != nil {
@@ -254,6 +255,9 @@ func (s *server) failure(err error, began time.Time) error {
 		st := s.node.Status()
 		if st.Leader == 0 || st.LeaderSince.After(began.Add(-s.cfg.Election)) {
 			return &httpapi.Failure{Status: http.StatusInternalServerError, Cause: timedOut + ", possibly due to previous leader failure"}
+		}
+		if st.OutOfTouch {
+			return &httpapi.Failure{Status: http.StatusInternalServerError, Cause: timedOut + ", possibly due to connection lost"}
 		}
 		return &httpapi.Failure{Status: http.StatusInternalServerError, Cause: timedOut}
 	default:
@@ -302,5 +306,12 @@ func (s *server) Leader() uint64 { return s.node.Status().Leader }
 // and the log can grow.
 func (s *server) Healthy() bool {
 	st := s.node.Status()
-	return st.Leader != 0 && !st.DiskFull
+	return st.Leader != 0 && !st.DiskFull && !st.OutOfTouch
+}
+
+// barrier is what reads wait for in a cluster with etcd members: a SYNC at a time
+// before every expiration, which all of them take and which changes nothing.
+func barrier(id uint64) []byte {
+	c := store.Command{ID: id, Method: store.MethodSync}
+	return c.Marshal()
 }

@@ -38,6 +38,8 @@ type Server interface {
 	RemoveMember(ctx context.Context, id uint64) error
 	// Healthy says whether writes are being applied.
 	Healthy() bool
+	// NotPando names the members that keep the cluster to the rules of etcd 2.3; none if it lives by its own.
+	NotPando() []string
 }
 
 // Failure is an answer that the store had no part in, v2 error 300: a timeout, a refusal. The etcd index of the answer is 0

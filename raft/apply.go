@@ -20,6 +20,9 @@ type applier struct {
 
 	at      wal.Position      // of the last applied entry
 	conf    *raftpb.ConfState // as of that entry
+	level   int               // of the cluster, as last published
+	levels  Levels            // of its members
+	guest   bool              // conf has this member as a learner that nobody added (see incoming.invite)
 	orphan  bool              // the only voter was removed and another is still to be added
 	results []applied         // of the batch under way
 	count   uint64            // entries applied since the last snapshot
@@ -36,15 +39,19 @@ type published struct {
 	index, term uint64 // of its last entry
 	messages    []*raftpb.Message
 	installed   *incoming // it was a snapshot
+	level       int       // of the cluster
+	levels      Levels    // of its members
 }
 
 func newApplier(n *Node, st *opened) *applier {
 	return &applier{
-		n:    n,
-		at:   st.snap,
-		conf: st.conf,
-		work: make(chan applyWork, 1),
-		done: make(chan published, 1), image: make(chan struct{}, 1),
+		n:      n,
+		at:     st.snap,
+		conf:   st.conf,
+		level:  n.Level(),
+		levels: n.sm.Levels(),
+		work:   make(chan applyWork, 1),
+		done:   make(chan published, 1), image: make(chan struct{}, 1),
 	}
 }
 
@@ -79,7 +86,7 @@ func (a *applier) run() {
 // applyAll applies the entries of several MsgStorageApply as one batch, or as
 // several if there are many.
 func (a *applier) applyAll(ms []*raftpb.Message) (published, error) {
-	p := published{messages: ms}
+	p := published{messages: ms, level: a.level, levels: a.levels}
 	if a.n.failure.Load() != nil {
 		return p, ErrStopped
 	}
@@ -92,13 +99,13 @@ func (a *applier) applyAll(ms []*raftpb.Message) (published, error) {
 			p.index, p.term = e.GetIndex(), e.GetTerm()
 			a.count++
 			if unpublished++; unpublished == maxPublished {
-				a.publish(p)
+				a.publish(&p)
 				unpublished = 0
 			}
 		}
 	}
 	if unpublished > 0 {
-		a.publish(p)
+		a.publish(&p)
 	}
 	a.at = wal.Position{Index: p.index, Term: p.term}
 	a.snapshotIfDue()
@@ -115,14 +122,30 @@ func (a *applier) nudge() {
 
 func (a *applier) snapshotIfDue() {
 	if !a.orphan && a.n.snaps.due(a.count) {
-		a.n.snaps.start(a.at.Index, a.at.Term, a.conf)
+		a.n.snaps.start(a.at.Index, a.at.Term, a.members())
 		a.count = 0
+	}
+}
+
+// members is the membership for a snapshot.
+func (a *applier) members() *raftpb.ConfState {
+	if !a.guest {
+		return a.conf
+	}
+	self := a.n.meta.NodeID
+	return &raftpb.ConfState{
+		Voters:   a.conf.GetVoters(),
+		Learners: slices.DeleteFunc(slices.Clone(a.conf.GetLearners()), func(id uint64) bool { return id == self }),
 	}
 }
 
 // publish shows what was applied, in the order that readers rely on: history
 // ring and View (Publish), waiting writers, watchers (Notify).
-func (a *applier) publish(p published) {
+func (a *applier) publish(p *published) {
+	a.levels = a.n.sm.Levels()
+	a.level = levelOf(a.conf, a.levels, a.n.meta.NodeID)
+	p.level, p.levels = a.level, a.levels
+	a.n.level.Store(int32(a.level))
 	a.n.sm.Publish(p.index, p.term)
 	a.n.waiters.wake(a.results)
 	clear(a.results)
@@ -164,6 +187,7 @@ func (a *applier) applyConfChange(e *raftpb.Entry) error {
 	select {
 	case a.n.loop.confAsk <- q:
 		a.conf = <-q.answer
+		a.guest = a.guest && cc.GetNodeId() != a.n.meta.NodeID
 		if learners > 0 && len(a.conf.GetLearners()) == 0 {
 			a.n.RequestSnapshot() // etcd 2.3 cannot read a log with learners in it
 		}

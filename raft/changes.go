@@ -59,6 +59,7 @@ func (l *loop) change() {
 	case len(m.waiting) == 0 || m.current != nil:
 	case !l.leading:
 		l.turnChangesAway()
+	case l.rules.changing:
 	case l.ownTerm && l.applied >= m.applied: // else the library would refuse it
 		for len(m.waiting) > 0 && m.current == nil && l.tryChange(m.waiting[0]) {
 			m.waiting = slices.Delete(m.waiting, 0, 1)
@@ -72,18 +73,31 @@ func (l *loop) settleChange() {
 	m := &l.changes
 	switch c := m.current; {
 	case c == nil:
+	case c.forwarded && c.abandoned():
+		m.current = nil
 	case c.index > 0 && l.applied >= c.index:
 		m.current = nil
 		c.done <- c.err
-	case c.index == 0 && l.settled > c.term:
+	case c.index == 0 && l.settled > c.term && !c.forwarded:
 		m.current = nil
 		m.waiting = slices.Insert(m.waiting, 0, c)
 	}
 }
 
-// turnChangesAway sends everybody to the leader, once there is one.
+// turnChangesAway sends everybody to the leader, once there is one. An etcd cannot
+// be asked as a Pando can: it gets one change after the other.
 func (l *loop) turnChangesAway() {
+	m := &l.changes
 	if l.lead == 0 {
+		return
+	}
+	if !l.rules.isPando(l.lead) {
+		for len(m.waiting) > 0 && m.current == nil {
+			c := m.waiting[0]
+			if m.waiting = slices.Delete(m.waiting, 0, 1); !c.abandoned() {
+				l.forwardChange(c)
+			}
+		}
 		return
 	}
 	for _, c := range l.changes.waiting {
@@ -97,6 +111,9 @@ func (l *loop) tryChange(c *change) bool {
 	if c.abandoned() {
 		return true
 	}
+	if c.Kind == AddLearner && l.rules.level == 0 {
+		c.Kind = AddVoter
+	}
 	after, err := l.votersAfter(c)
 	if err == nil {
 		err = l.quorumOf(after)
@@ -108,7 +125,7 @@ func (l *loop) tryChange(c *change) bool {
 	case err != nil:
 		c.done <- err
 		return true
-	case c.Kind == RemoveMember && c.ID == l.n.meta.NodeID:
+	case c.Kind == RemoveMember && c.ID == l.n.meta.NodeID && l.somebodyElse():
 		l.offerLeadership()
 		return false // the new leader gets it
 	}
@@ -130,6 +147,15 @@ func (l *loop) votersAfter(c *change) ([]uint64, error) {
 		return append(slices.Clone(now), c.ID), nil
 	}
 	return now, nil
+}
+
+// stayInTouch notes whether this leader has heard a quorum within one election
+// timeout. A new one has not heard from everybody yet. Each tick calls it.
+func (l *loop) stayInTouch() {
+	l.outOfTouch = l.leading && l.changes.ticks-l.changes.leadSince > l.electionTicks() && l.quorumOf(l.conf.GetVoters()) != nil
+	if l.outOfTouch || l.lead == 0 {
+		l.n.queue.sweep()
+	}
 }
 
 // quorumOf returns an UnsafeError if those that answer are too few.
@@ -154,12 +180,22 @@ func (l *loop) offerLeadership() {
 	}
 }
 
+// somebodyElse reports whether there is a Pando to hand the leadership to.
+func (l *loop) somebodyElse() bool {
+	return slices.ContainsFunc(l.conf.GetVoters(), func(id uint64) bool { return id != l.n.meta.NodeID && l.rules.isPando(id) && !l.silent(id) })
+}
+
+// confChange is a change as it stands in the log.
+func (l *loop) confChange(c *change) *raftpb.ConfChange {
+	if c.id == 0 {
+		c.id = rand.Uint64()
+	}
+	c.term = l.term
+	return &raftpb.ConfChange{Id: &c.id, Type: confChangeTypes[c.Kind].Enum(), NodeId: &c.ID, Context: c.Context}
+}
+
 func (l *loop) proposeChange(c *change) bool {
-	c.id, c.term = rand.Uint64(), l.term
-	err := l.rn.ProposeConfChange(&raftpb.ConfChange{
-		Id: &c.id, Type: confChangeTypes[c.Kind].Enum(), NodeId: &c.ID, Context: c.Context,
-	})
-	if err != nil { // too much uncommitted, or leadership is moving: later
+	if err := l.rn.ProposeConfChange(l.confChange(c)); err != nil { // too much uncommitted, or leadership is moving: later
 		l.n.log.Debug("membership change not taken yet", zap.Error(err))
 		return false
 	}
@@ -219,8 +255,9 @@ func (l *loop) leaveIfRemoved() {
 	}
 }
 
-// promoteLearner queues the promotion of a learner that has caught up, when nothing
-// else is to be done. Each tick calls it.
+// promoteLearner queues the promotion of a learner that has caught up and has
+// published its level (else its vote would lower the cluster's), when nothing else is
+// to be done. Each tick calls it.
 func (l *loop) promoteLearner() {
 	m := &l.changes
 	if !l.leading || len(l.conf.GetLearners()) == 0 || m.current != nil || len(m.waiting) > 0 {
@@ -228,7 +265,7 @@ func (l *loop) promoteLearner() {
 	}
 	var ready uint64
 	l.rn.WithProgress(func(id uint64, typ etcdraft.ProgressType, pr tracker.Progress) {
-		if typ == etcdraft.ProgressTypeLearner && pr.State == tracker.StateReplicate && !l.silent(id) && pr.Match+promoteLag > l.applied {
+		if typ == etcdraft.ProgressTypeLearner && l.rules.isPando(id) && pr.State == tracker.StateReplicate && !l.silent(id) && pr.Match+promoteLag > l.applied {
 			ready = id
 		}
 	})

@@ -19,7 +19,13 @@ import (
 //
 // A forwarded batch is a MsgProp whose Term is the stamp, whose Index is the
 // batch's number in that term, and whose LogTerm is the sender's life: a number
-// drawn when its process started, because it then begins to count anew.
+// drawn when its process started, because it then begins to count anew. Its Term is
+// the stamp less one: an etcd that leads that term, because it has taken a Pando's
+// place, drops what seems to come from an earlier one, instead of appending it as
+// often as it is sent.
+//
+// An etcd gets a stock MsgProp, without a stamp and once: nobody can tell whether it
+// may still be carried out, so it is never proposed again.
 
 // resendTicks is how long a forwarded batch may take to be applied before it is
 // sent again, in heartbeats.
@@ -44,13 +50,16 @@ type batch struct {
 type received struct{ life, number uint64 }
 
 // propose steps what is queued if this member leads, and hands it to the leader
-// if another does. Without a leader everything waits.
+// if another does. Without a leader everything waits, and with one that has lost
+// touch with the others too: what it appends would come true after its error.
 func (l *loop) propose() {
 	switch {
 	case l.lead == 0:
-	case !l.leading:
+	case !l.leading && l.rules.isPando(l.lead):
 		l.forward()
-	case len(l.writing) == 0 && !l.n.queue.empty():
+	case !l.leading:
+		l.forwardOnce()
+	case len(l.writing) == 0 && !l.outOfTouch && !l.rules.changing && !l.n.queue.empty():
 		l.stepBatch(l.current(l.n.queue.take()))
 	}
 }
@@ -114,7 +123,7 @@ func (l *loop) forward() {
 }
 
 func (l *loop) sendBatch(b batch) {
-	id, to, term, life := l.n.meta.NodeID, l.lead, l.forwarding.term, l.forwarding.life
+	id, to, term, life := l.n.meta.NodeID, l.lead, l.forwarding.term-1, l.forwarding.life
 	m := &raftpb.Message{
 		Type: raftpb.MsgProp.Enum(), From: &id, To: &to,
 		Term: &term, Index: &b.number, LogTerm: &life,
@@ -144,6 +153,10 @@ func (l *loop) resend() {
 		f.waited = 0
 		return
 	}
+	if !l.rules.isPando(l.lead) { // it has taken none of them, and never will
+		l.takeBack()
+		return
+	}
 	if f.waited++; f.waited < resendTicks {
 		return
 	}
@@ -157,7 +170,11 @@ func (l *loop) resend() {
 // term that they are stamped with and they are the next of that member's.
 // Everything else is dropped: the sender sends it again.
 func (l *loop) takeForwarded(m *raftpb.Message) {
-	if !l.leading || m.GetTerm() != l.term {
+	if m.GetTerm() == 0 {
+		l.takeFromEtcd(m)
+		return
+	}
+	if !l.leading || m.GetTerm() != l.term-1 {
 		return
 	}
 	last := l.received[m.GetFrom()]
@@ -167,13 +184,7 @@ func (l *loop) takeForwarded(m *raftpb.Message) {
 	if m.GetIndex() != last.number+1 {
 		return
 	}
-	ps := make([]*proposal, 0, len(m.GetEntries()))
-	for _, e := range m.GetEntries() {
-		if e.GetType() == raftpb.EntryNormal && len(e.GetData()) > 0 {
-			ps = append(ps, &proposal{data: e.GetData(), foreignTerm: l.term})
-		}
-	}
-	if l.n.queue.putAll(ps) != nil {
+	if l.n.queue.putAll(l.foreign(m)) != nil {
 		return
 	}
 	last.number++
@@ -190,4 +201,15 @@ func (l *loop) proposeAgain(term uint64) {
 	if ps := l.n.waiters.stampedBefore(term); len(ps) > 0 {
 		l.n.queue.putBack(ps)
 	}
+}
+
+// foreign are the proposals of a message, for the leader of this term.
+func (l *loop) foreign(m *raftpb.Message) []*proposal {
+	ps := make([]*proposal, 0, len(m.GetEntries()))
+	for _, e := range m.GetEntries() {
+		if e.GetType() == raftpb.EntryNormal && len(e.GetData()) > 0 {
+			ps = append(ps, &proposal{data: e.GetData(), foreignTerm: l.term})
+		}
+	}
+	return ps
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -40,6 +41,7 @@ type incoming struct {
 	file    *snapshot.Received
 	install func()
 	conf    *raftpb.ConfState
+	guest   bool       // conf has this member as a learner, although the snapshot does not know it
 	answer  chan error // capacity 1
 
 	taken bool // the library wants it written; the loop's
@@ -115,6 +117,7 @@ func (n *Node) takeSnapshot(ctx context.Context, m *raftpb.Message, file *snapsh
 		message: m, file: file, install: install, answer: make(chan error, 1),
 		conf: &raftpb.ConfState{Voters: file.Meta.Voters, Learners: file.Meta.Learners},
 	}
+	in.invite(n.meta.NodeID, n.conf.Load())
 	m.Snapshot.Metadata = in.metadata()
 	select {
 	case n.incoming <- in:
@@ -129,6 +132,19 @@ func (n *Node) takeSnapshot(ctx context.Context, m *raftpb.Message, file *snapsh
 	case <-n.done: // nobody uses the file any more
 		return ErrStopped
 	}
+}
+
+// invite adds a member that joins to a snapshot that is older than the entry which adds
+// it, as etcd 2.3 sends them (etcd-compat spec, section 7): the library would not take
+// it. That entry makes the learner a voter. No file ever says that it was one.
+func (in *incoming) invite(self uint64, now *raftpb.ConfState) {
+	for _, conf := range []*raftpb.ConfState{in.conf, now} {
+		if slices.Contains(conf.GetVoters(), self) || slices.Contains(conf.GetLearners(), self) {
+			return
+		}
+	}
+	in.guest = true
+	in.conf.Learners = append(slices.Clone(in.conf.Learners), self)
 }
 
 // withoutData copies what a snapshot message says about the snapshot.
@@ -208,11 +224,11 @@ func (d *disk) install(in *incoming) error {
 func (a *applier) install(in *incoming) published {
 	at := in.position()
 	in.install()
-	a.conf, a.count = in.conf, 0
+	a.conf, a.guest, a.count = in.conf, in.guest, 0
 	a.at = at
 	a.n.snaps.lastLog = a.n.disk.written.Load()
 	p := published{index: at.Index, term: at.Term, installed: in}
-	a.publish(p)
+	a.publish(&p)
 	return p
 }
 

@@ -16,7 +16,7 @@ const earlyCampaign = 50 * time.Millisecond
 
 // connectionLost starts the wait for an early campaign, if it was the leader's.
 func (l *loop) connectionLost(id uint64) {
-	if id == l.lead && !l.leading {
+	if id == l.lead && !l.leading && l.rules.made > 0 {
 		l.hurryFor = id
 		l.hurry.Reset(rand.N(earlyCampaign))
 	}
@@ -26,7 +26,7 @@ func (l *loop) connectionLost(id uint64) {
 // is a new leader by now. If the old one is alive after all, the others still
 // hear it and refuse their pre-vote (replication design, section 2).
 func (l *loop) campaignEarly() {
-	if l.lead != l.hurryFor || l.leading {
+	if l.lead != l.hurryFor || l.leading || l.rules.made == 0 {
 		return
 	}
 	if err := l.rn.ForgetLeader(); err != nil {
@@ -64,13 +64,13 @@ func (n *Node) HandOver(ctx context.Context) error {
 	return nil
 }
 
-// transfer begins to hand over; false if nobody could take over. Who is there is
-// known from what was heard: the library forgets its own RecentActive at every
-// check of the quorum.
+// transfer begins to hand over; false if nobody could take over: an etcd does not
+// understand it. Who is there is known from what was heard: the library forgets its
+// own RecentActive at every check of the quorum.
 func (l *loop) transfer() bool {
 	best, match := uint64(0), uint64(0)
 	l.rn.WithProgress(func(id uint64, typ etcdraft.ProgressType, pr tracker.Progress) {
-		if id != l.n.meta.NodeID && typ == etcdraft.ProgressTypePeer && !l.silent(id) && pr.Match >= match {
+		if id != l.n.meta.NodeID && typ == etcdraft.ProgressTypePeer && l.rules.isPando(id) && !l.silent(id) && pr.Match >= match {
 			best, match = id, pr.Match
 		}
 	})

@@ -39,6 +39,15 @@ func (s *logStorage) applied(index, term uint64, conf *raftpb.ConfState) {
 	s.current = &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: conf}
 }
 
+// InitialState gives a RawNode that is made anew the membership as of what was applied.
+func (s *logStorage) InitialState() (*raftpb.HardState, *raftpb.ConfState, error) {
+	state, conf, err := s.MemoryStorage.InitialState()
+	if s.current != nil {
+		conf = s.current.ConfState
+	}
+	return state, conf, err
+}
+
 // Snapshot is what a member gets that needs entries which are not held any more:
 // the current state, named by its metadata only. The library calls it inside the
 // loop, so nothing is encoded here (replication design, section 7).

@@ -43,6 +43,8 @@ type loop struct {
 	forwarding  forwarding
 	received    map[uint64]received // from each member, while this one leads
 	changes     changes
+	rules       rules
+	outOfTouch  bool                 // this member leads, and for one election timeout has not heard a quorum
 	incoming    *incoming            // a snapshot from the leader
 	transfers   map[uint64]*transfer // snapshots to other members
 	overflows   map[uint64]int       // see transfer.overflowed
@@ -51,6 +53,7 @@ type loop struct {
 	hurryFor  uint64      // because the connection to this member broke
 	firstRead chan error  // answered when what a leader has committed was applied here
 
+	barrier     barrier
 	readCounter uint64
 	readAsked   bool
 	pending     []pendingRead
@@ -73,6 +76,7 @@ func newLoop(n *Node, rn *etcdraft.RawNode, st *opened) *loop {
 		forwarding: forwarding{life: rand.Uint64()},
 		confAsk:    make(chan confAsk),
 		changes:    changes{heard: map[uint64]uint64{}},
+		rules:      rules{level: n.Level(), levels: n.sm.Levels(), made: n.Level()},
 		transfers:  map[uint64]*transfer{},
 		overflows:  map[uint64]int{},
 		term:       st.state.Term,
@@ -93,6 +97,7 @@ func (l *loop) run() {
 	l.hurry.Stop()
 	defer l.hurry.Stop()
 	for {
+		l.changeRules()
 		l.campaignIfLone()
 		l.handleReadies() // what follows must know who leads in which term
 		l.propose()
@@ -101,11 +106,15 @@ func (l *loop) run() {
 		l.takeReports()
 		l.handleReadies()
 		l.stepSnapshot()
+		inbox := l.n.inbox
+		if l.rules.changing {
+			inbox = nil
+		}
 		select {
 		case <-l.n.wake:
 		case <-ticker.C:
 			l.tick()
-		case m := <-l.n.inbox:
+		case m := <-inbox:
 			l.receive(m)
 		case id := <-l.n.lost:
 			l.connectionLost(id)
@@ -156,14 +165,22 @@ func (l *loop) handBack() {
 	close(l.n.apply.work)
 }
 
+// replaying reports whether what was committed when this member was started is still
+// being applied. It does not campaign meanwhile, but it hears a leader, and votes.
+func (l *loop) replaying() bool { return l.applied < l.replayTo }
+
 func (l *loop) tick() {
 	l.changes.ticks++
-	l.rn.Tick()
+	if !l.replaying() && !l.rules.changing {
+		l.rn.Tick() // by the rules of a level that is known
+	}
+	l.stayInTouch()
 	l.feedCommit()
 	l.resend()
 	l.promoteLearner()
 	l.checkTransfers()
 	l.readAsked = false // ask again: the library may have dropped the question
+	l.checkBarrier()
 	l.checkReady()
 	l.noteSpace()
 	l.publishStatus()
@@ -306,6 +323,7 @@ func (l *loop) publishedTo(p published) {
 	if p.installed != nil {
 		l.conf = p.installed.conf
 	}
+	l.learnLevel(p)
 	l.storage.applied(p.index, p.term, l.conf)
 	if p.installed != nil {
 		l.installed(p)
@@ -321,6 +339,7 @@ func (l *loop) publishedTo(p published) {
 	l.proposeAgain(p.term)
 	l.compact()
 	l.releaseReads()
+	l.passBarrier()
 	l.checkReady()
 	l.publishStatus()
 	l.change() // what is answered now shows
@@ -338,6 +357,7 @@ func (l *loop) leaderChanged(s *etcdraft.SoftState) {
 	l.lead, l.leading = s.Lead, s.RaftState == etcdraft.StateLeader
 	l.ownTerm = l.ownTerm && l.leading
 	l.received = map[uint64]received{}
+	l.outOfTouch = l.outOfTouch && l.leading
 	if !l.leading {
 		l.endTransfers()
 	}
@@ -350,7 +370,7 @@ func (l *loop) publishStatus() {
 	s := Status{
 		MemberID: old.MemberID, ClusterID: old.ClusterID,
 		Leader: l.lead, Term: l.term, Applied: l.applied,
-		LeaderSince: old.LeaderSince, DiskFull: l.noSpace != nil,
+		LeaderSince: old.LeaderSince, DiskFull: l.noSpace != nil, OutOfTouch: l.outOfTouch,
 	}
 	if s.Leader != old.Leader {
 		s.LeaderSince = time.Now()

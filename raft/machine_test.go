@@ -25,6 +25,17 @@ type list struct {
 	large     atomic.Bool // snapshots are largeImages
 	members   int
 	refuse    func(*raftpb.ConfChange) bool // optional: changes that are not valid
+	levels    atomic.Pointer[Levels]        // optional: what members have published; otherwise all are Pando
+}
+
+// allPando are the levels of members that have all published theirs.
+var allPando = Levels{1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1}
+
+func (l *list) Levels() Levels {
+	if p := l.levels.Load(); p != nil {
+		return *p
+	}
+	return allPando
 }
 
 var errPoison = errors.New("a command that must not be skipped")

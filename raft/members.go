@@ -16,7 +16,8 @@ const (
 	// AddVoter adds a member that counts for the quorum at once: what an etcd 2.3 can be.
 	AddVoter ChangeKind = iota
 	// AddLearner adds a member that gets the log and counts for nothing. The leader makes
-	// it a voter by itself as soon as it has caught up.
+	// it a voter by itself as soon as it has caught up and has published that it is Pando.
+	// With etcd members, which know no learners, it means AddVoter.
 	AddLearner
 	// UpdateMember gives a member other peer URLs.
 	UpdateMember
@@ -93,10 +94,12 @@ type change struct {
 	gone <-chan struct{} // closed when the caller has left; nil if there is none
 	done chan error
 
-	id    uint64 // in the log
+	id    uint64 // in the log; 0 before it was proposed, but for an etcd's
 	term  uint64 // in which it was proposed
 	index uint64 // at which it was applied, 0 before
 	err   error  // its outcome, once it was applied
+
+	forwarded bool // to an etcd that leads: what becomes of it shows in the log, or never
 }
 
 func newChange(c Change, gone <-chan struct{}) *change {
@@ -113,8 +116,8 @@ func (c *change) abandoned() bool {
 	}
 }
 
-// ChangeMembership carries out a change, if this member leads; it waits while nobody
-// does. One change is under way at a time, the others queue. It returns when the
+// ChangeMembership carries out a change, if this member or an etcd leads; it waits
+// while nobody does. One change is under way at a time, the others queue. It returns when the
 // change has been applied and published here. After the error of ctx, ErrInDoubt and
 // ErrStopped the change may have been carried out or not; after any other it was not.
 func (n *Node) ChangeMembership(ctx context.Context, c Change) error {

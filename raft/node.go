@@ -60,6 +60,10 @@ type Config struct {
 	MaxSnapshots  int    // snapshot files kept; 0 = all
 	MaxWALs       int    // log files kept; 0 = all
 
+	// Barrier makes a command with that ID which changes nothing, for reads in a cluster
+	// with etcd members, where they go through the log. Without it they do not.
+	Barrier func(id uint64) []byte
+
 	Logger *zap.Logger
 
 	segmentSize int64         // of the log in bytes; 0 but in tests
@@ -80,6 +84,7 @@ type Status struct {
 	Applied             uint64    // index of the last applied and published entry
 	LeaderSince         time.Time // when Leader was last learned
 	DiskFull            bool      // writes are refused because the log cannot grow
+	OutOfTouch          bool      // this member leads and has not heard a quorum for one election timeout
 }
 
 // Node is one running member. Its exported methods may be called from any goroutine.
@@ -88,6 +93,7 @@ type Node struct {
 	log  *zap.Logger
 	sm   StateMachine
 	meta wal.Metadata
+	ids  *IDs
 
 	queue   queue
 	waiters *waiters
@@ -106,7 +112,8 @@ type Node struct {
 	reports     reports
 	oneMessage  chan struct{} // capacity 1: held while a whole snapshot is in memory
 
-	conf atomic.Pointer[raftpb.ConfState] // as of the last publication
+	conf  atomic.Pointer[raftpb.ConfState] // as of the last publication
+	level atomic.Int32                     // likewise
 
 	status  atomic.Pointer[Status]
 	ready   chan struct{} // closed by the loop when the log has been replayed
@@ -132,6 +139,7 @@ func Start(cfg Config, sm StateMachine) (*Node, error) {
 	}
 	n := &Node{
 		cfg: cfg, log: cfg.Logger, sm: sm, meta: st.meta,
+		ids:     NewIDs(st.meta.NodeID, time.Now()),
 		waiters: newWaiters(),
 		wake:    make(chan struct{}, 1),
 
@@ -154,7 +162,12 @@ func Start(cfg Config, sm StateMachine) (*Node, error) {
 	}
 	n.status.Store(&Status{MemberID: st.meta.NodeID, ClusterID: st.meta.ClusterID, Applied: st.snap.Index, Term: st.state.Term})
 	n.conf.Store(st.conf)
-	rn, err := newRawNode(cfg, st)
+	level := levelOf(st.conf, sm.Levels(), st.meta.NodeID)
+	n.level.Store(int32(level))
+	rn, err := newRawNode(cfg, st.meta.NodeID, st.storage, st.snap.Index, level)
+	if err == nil && len(st.bootstrap) > 0 {
+		err = rn.Bootstrap(st.bootstrap)
+	}
 	if err != nil {
 		st.wal.Close()
 		return nil, err
@@ -172,28 +185,25 @@ func Start(cfg Config, sm StateMachine) (*Node, error) {
 	return n, nil
 }
 
-func newRawNode(cfg Config, st *opened) (*etcdraft.RawNode, error) {
+// newRawNode makes the library's part of a member for a level of the cluster.
+func newRawNode(cfg Config, id uint64, storage *logStorage, applied uint64, level int) (*etcdraft.RawNode, error) {
 	election := int(cfg.Election / cfg.Heartbeat)
-	rn, err := etcdraft.NewRawNode(&etcdraft.Config{
-		ID:            st.meta.NodeID,
+	return etcdraft.NewRawNode(&etcdraft.Config{
+		ID:            id,
 		ElectionTick:  election,
 		HeartbeatTick: 1,
-		Storage:       st.storage, Applied: st.snap.Index,
+		Storage:       storage, Applied: applied,
 		AsyncStorageWrites:        true,
 		MaxSizePerMsg:             maxSizePerMsg,
 		MaxCommittedSizePerReady:  maxApplying,
 		MaxUncommittedEntriesSize: maxUncommitted,
 		MaxInflightMsgs:           maxInflightMsgs,
 		MaxInflightBytes:          maxInflightBytes,
-		PreVote:                   true, CheckQuorum: true,
+		PreVote:                   level > 0, CheckQuorum: level > 0,
 		DisableProposalForwarding: true,
 		StepDownOnRemoval:         true,
 		Logger:                    newRaftLogger(cfg.Logger),
 	})
-	if err != nil || len(st.bootstrap) == 0 {
-		return rn, err
-	}
-	return rn, rn.Bootstrap(st.bootstrap)
 }
 
 // finish waits for all goroutines and answers whoever still waits.
@@ -258,8 +268,11 @@ func (n *Node) Ready() <-chan struct{} { return n.ready }
 // Status is the latest status.
 func (n *Node) Status() Status { return *n.status.Load() }
 
+// NextID is an ID for the next proposal.
+func (n *Node) NextID() uint64 { return n.ids.Next() }
+
 // Propose puts data into the log and waits until it has been applied here. id
-// must be what StateMachine.Apply will return for data, and unique (see IDs).
+// must be what StateMachine.Apply will return for data, and from NextID.
 func (n *Node) Propose(ctx context.Context, id uint64, data []byte) (any, error) {
 	p := &proposal{id: id, data: data, done: make(chan outcome, 1)}
 	if !n.waiters.add(p) {

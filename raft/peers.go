@@ -78,6 +78,8 @@ func (l *loop) step(m *raftpb.Message) {
 		if !l.answersOnly(m) {
 			return // its snapshot is missing
 		}
+	case raftpb.MsgVote:
+		l.noteCandidate(m)
 	case raftpb.MsgHeartbeat:
 		// The library panics on a commit index beyond the log.
 		if last, err := l.storage.LastIndex(); err == nil && m.GetCommit() > last && m.GetTerm() >= l.term {

@@ -2,6 +2,7 @@ package raft
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -96,6 +97,18 @@ func (q *queue) drop(p *proposal) {
 	q.mu.Lock()
 	p.dropped = true
 	q.mu.Unlock()
+}
+
+// sweep forgets the proposals whose callers have left, while the loop takes none.
+func (q *queue) sweep() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.items = slices.DeleteFunc(q.items, func(p *proposal) bool {
+		if p.dropped {
+			q.bytes -= len(p.data)
+		}
+		return p.dropped
+	})
 }
 
 // setRefuse makes every later put fail with err.

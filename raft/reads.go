@@ -89,8 +89,13 @@ type pendingRead struct {
 
 // askReads sends the next question if none is outstanding. A question is asked
 // again with a new context after a tick, because the library drops one silently
-// when there is no leader or a message is lost.
+// when there is no leader or a message is lost. With etcd members it goes through
+// the log.
 func (l *loop) askReads() {
+	if l.rules.level == 0 && l.n.cfg.Barrier != nil {
+		l.askByBarrier()
+		return
+	}
 	if l.readAsked || !l.servesReads() || !l.n.reads.ask() {
 		return
 	}

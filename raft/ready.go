@@ -10,7 +10,7 @@ import (
 // election timeout. The library refuses to campaign over unapplied conf changes,
 // so it waits for the replay.
 func (l *loop) campaignIfLone() {
-	if !l.campaign || l.applied < l.replayTo {
+	if !l.campaign || l.replaying() {
 		return
 	}
 	l.campaign = false
@@ -29,7 +29,7 @@ func (l *loop) lone() bool {
 
 // checkReady closes Ready when the log has been replayed (see Node.Ready).
 func (l *loop) checkReady() {
-	if l.isReady || l.applied < l.replayTo {
+	if l.isReady || l.replaying() {
 		return
 	}
 	if l.ownTerm || !l.lone() && (l.caughtUp() || l.patienceEnds()) {

@@ -19,6 +19,9 @@ type StateMachine interface {
 	// ApplyConfChange carries out a membership change on the tree and reports
 	// whether it is valid there; raft ignores an invalid one.
 	ApplyConfChange(cc *raftpb.ConfChange) (valid bool)
+	// Levels are those that members have published, as of what was applied. Start calls
+	// it before the apply goroutine exists.
+	Levels() Levels
 	// Publish makes everything applied so far visible to readers. It is called at
 	// the end of each batch, with the index and term of its last entry, before any
 	// proposer of the batch is woken.

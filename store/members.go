@@ -51,6 +51,16 @@ func (s *Store) ApplyMember(c MemberChange) (valid bool) {
 	return false
 }
 
+// Members are the members as they are now, published or not, and the directory of their records, which is another one
+// when anything in it has changed. Only the apply goroutine calls it, and what it returns.
+func (s *Store) Members() (records *Node, members func() []Member) {
+	records, reached := s.tree.Lookup(clusterPrefix)
+	if reached < len(clusterPrefix) {
+		records = nil
+	}
+	return records, func() []Member { return readCluster(records).members }
+}
+
 // members reads the records as they are now, published or not.
 func (s *Store) members() ([]Member, map[uint64]bool) {
 	records, reached := s.tree.Lookup(clusterPrefix)

@@ -152,3 +152,13 @@ func (m *Member) Healthy() bool {
 	r, err := m.Request(short, http.MethodGet, "/health", "")
 	return err == nil && r.Status == http.StatusOK && bytes.Contains(r.Body, []byte("true"))
 }
+
+// Mixed is what /health of a Pando says of the members that are not Pando; "" if the cluster lives by Pando's own rules.
+// Any goroutine may call it.
+func (m *Member) Mixed() (string, error) {
+	r, err := m.Request(short, http.MethodGet, "/health", "")
+	if err != nil {
+		return "", err
+	}
+	return r.Header.Get("X-Pando-Mixed-With"), nil
+}

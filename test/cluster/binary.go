@@ -29,6 +29,9 @@ type Binary struct {
 	Kind Kind
 }
 
+// Etcd238Env names the binary of a real etcd 2.3.8 for clusters of it and Pando.
+const Etcd238Env = "PANDO_TEST_ETCD238"
+
 // Chosen is the binary that BinaryEnv names, or Pando.
 func Chosen(t testing.TB) Binary {
 	t.Helper()

@@ -76,8 +76,10 @@ func (c *Cluster) Remove(m, through *Member) {
 
 // changePatience is how long a change of the membership is asked for again. Pando is asked once.
 func (c *Cluster) changePatience() time.Duration {
-	if c.Kind() == Pando {
-		return 0
+	for _, m := range c.Members() {
+		if m.Kind() != Pando {
+			return Patience
+		}
 	}
-	return Patience
+	return 0
 }

@@ -82,7 +82,7 @@ func Start(t testing.TB, o Options) *Cluster {
 // member prepares one more member.
 func (c *Cluster) member() *Member {
 	c.t.Helper()
-	m := &Member{cluster: c, number: len(c.all), Name: fmt.Sprintf("m%d", len(c.all))}
+	m := &Member{cluster: c, number: len(c.all), Name: fmt.Sprintf("m%d", len(c.all)), binary: c.options.Binary}
 	m.client, m.peer = server.FreeAddr(c.t), server.FreeAddr(c.t)
 	m.Endpoint, m.Dir = "http://"+m.client, c.t.TempDir()+"/data"
 	proxied := server.FreeAddr(c.t)

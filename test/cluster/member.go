@@ -22,8 +22,15 @@ type Member struct {
 	client, peer   string // host:port that it listens on
 	initial, state string // --initial-cluster and --initial-cluster-state
 	removed        bool
+	binary         Binary         // of its processes to come
 	process        *server.Server // the latest
 }
+
+// Become has the member started from another binary from now on.
+func (m *Member) Become(b Binary) { m.binary = b }
+
+// Kind is what the member is when it is started next.
+func (m *Member) Kind() Kind { return m.binary.Kind }
 
 // owner says whose connection it is.
 func (c *Cluster) owner(conn net.Conn) int {
@@ -43,9 +50,9 @@ func (m *Member) Launch(args ...string) {
 		"--initial-advertise-peer-urls", m.PeerURL,
 		"--initial-cluster", m.initial, "--initial-cluster-state", m.state, "--initial-cluster-token", "pando-test",
 	}
-	all = append(append(append(all, c.options.Binary.args()...), c.options.Args...), args...)
+	all = append(append(append(all, m.binary.args()...), c.options.Args...), args...)
 	m.process = server.Launch(c.t, server.Options{
-		Binary: c.options.Binary.Path, Dir: m.Dir, Name: m.Name, Client: m.client, Peer: m.peer, Args: all,
+		Binary: m.binary.Path, Dir: m.Dir, Name: m.Name, Client: m.client, Peer: m.peer, Args: all,
 	})
 	c.pids[m.number] = m.process.PID()
 }
