@@ -1,7 +1,6 @@
 package raft
 
 import (
-	"math/rand/v2"
 	"slices"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -155,7 +154,7 @@ func (l *loop) offerLeadership() {
 }
 
 func (l *loop) proposeChange(c *change) bool {
-	c.id, c.term = rand.Uint64(), l.term
+	c.id, c.term = l.n.cfg.world.random(), l.term
 	err := l.rn.ProposeConfChange(&raftpb.ConfChange{
 		Id: &c.id, Type: confChangeTypes[c.Kind].Enum(), NodeId: &c.ID, Context: c.Context,
 	})
@@ -185,6 +184,16 @@ func (l *loop) applyConf(q confAsk) {
 	}
 	l.changeApplied(q)
 	q.answer <- l.conf
+}
+
+// ask has the loop answer the applier, or returns ErrStopped.
+func (l *loop) ask(q confAsk) error {
+	select {
+	case l.confAsk <- q:
+		return nil
+	case <-l.n.stop:
+		return ErrStopped
+	}
 }
 
 // removesLast reports whether cc takes away the only voter.
