@@ -63,24 +63,26 @@ func (a *applier) run() {
 			if !ok {
 				return
 			}
-			if w.install != nil {
-				a.done <- a.install(w.install)
-				continue
+			if p, ok := a.carryOut(w); ok {
+				a.done <- p
 			}
-			p, err := a.applyAll(w.messages)
-			if err != nil {
-				if !errors.Is(err, ErrStopped) {
-					a.n.fail(err)
-				}
-				continue // the rest of the log must not be applied over a hole
-			}
-			a.done <- p
 		case <-a.image:
-			if a.n.failure.Load() == nil && a.at.Index > 0 {
-				a.snapshotIfDue()
-			}
+			a.nudged()
 		}
 	}
+}
+
+// carryOut applies a batch; false if that failed: the rest of the log must not be applied
+// over a hole.
+func (a *applier) carryOut(w applyWork) (published, bool) {
+	if w.install != nil {
+		return a.install(w.install), true
+	}
+	p, err := a.applyAll(w.messages)
+	if err != nil && !errors.Is(err, ErrStopped) {
+		a.n.fail(err)
+	}
+	return p, err == nil
 }
 
 // applyAll applies the entries of several MsgStorageApply as one batch, or as
@@ -117,6 +119,12 @@ func (a *applier) nudge() {
 	select {
 	case a.image <- struct{}{}:
 	default:
+	}
+}
+
+func (a *applier) nudged() {
+	if a.n.failure.Load() == nil && a.at.Index > 0 {
+		a.snapshotIfDue()
 	}
 }
 
@@ -184,16 +192,14 @@ func (a *applier) applyConfChange(e *raftpb.Entry) error {
 	a.applyOrIgnore(&cc)
 	learners := len(a.conf.GetLearners())
 	q := confAsk{cc: &cc, index: e.GetIndex(), answer: make(chan *raftpb.ConfState, 1)}
-	select {
-	case a.n.loop.confAsk <- q:
-		a.conf = <-q.answer
-		a.guest = a.guest && cc.GetNodeId() != a.n.meta.NodeID
-		if learners > 0 && len(a.conf.GetLearners()) == 0 {
-			a.n.RequestSnapshot() // etcd 2.3 cannot read a log with learners in it
-		}
-		a.orphan = cc.GetType() == raftpb.ConfChangeRemoveNode && slices.Contains(a.conf.GetVoters(), cc.GetNodeId())
-		return nil
-	case <-a.n.stop:
-		return ErrStopped
+	if err := a.n.cfg.world.askLoop(a.n.loop, q); err != nil {
+		return err
 	}
+	a.conf = <-q.answer
+	a.guest = a.guest && cc.GetNodeId() != a.n.meta.NodeID
+	if learners > 0 && len(a.conf.GetLearners()) == 0 {
+		a.n.RequestSnapshot() // etcd 2.3 cannot read a log with learners in it
+	}
+	a.orphan = cc.GetType() == raftpb.ConfChangeRemoveNode && slices.Contains(a.conf.GetVoters(), cc.GetNodeId())
+	return nil
 }

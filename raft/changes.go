@@ -1,7 +1,6 @@
 package raft
 
 import (
-	"math/rand/v2"
 	"slices"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -188,7 +187,7 @@ func (l *loop) somebodyElse() bool {
 // confChange is a change as it stands in the log.
 func (l *loop) confChange(c *change) *raftpb.ConfChange {
 	if c.id == 0 {
-		c.id = rand.Uint64()
+		c.id = l.n.cfg.world.random()
 	}
 	c.term = l.term
 	return &raftpb.ConfChange{Id: &c.id, Type: confChangeTypes[c.Kind].Enum(), NodeId: &c.ID, Context: c.Context}
@@ -221,6 +220,16 @@ func (l *loop) applyConf(q confAsk) {
 	}
 	l.changeApplied(q)
 	q.answer <- l.conf
+}
+
+// ask has the loop answer the applier, or returns ErrStopped.
+func (l *loop) ask(q confAsk) error {
+	select {
+	case l.confAsk <- q:
+		return nil
+	case <-l.n.stop:
+		return ErrStopped
+	}
 }
 
 // removesLast reports whether cc takes away the only voter.

@@ -58,19 +58,24 @@ func (d *disk) run() {
 			if !ok {
 				return
 			}
-			err := d.carryOut(w)
-			if err != nil && !errors.Is(err, ErrStopped) {
-				d.n.fail(fmt.Errorf("writing the log: %w", err))
-			}
-			d.done <- err == nil
+			d.done <- d.carryOut(w)
 		case r := <-d.records:
 			r.answer <- d.record(r)
 		}
 	}
 }
 
-// carryOut makes a batch of work durable; errors as of append.
-func (d *disk) carryOut(w diskWork) error {
+// carryOut makes a batch of work durable; false if that failed and the node stops.
+func (d *disk) carryOut(w diskWork) bool {
+	err := d.store(w)
+	if err != nil && !errors.Is(err, ErrStopped) {
+		d.n.fail(fmt.Errorf("writing the log: %w", err))
+	}
+	return err == nil
+}
+
+// store is carryOut with errors as of append.
+func (d *disk) store(w diskWork) error {
 	if d.n.healthy() && w.install != nil {
 		if err := d.install(w.install); err != nil {
 			return err
@@ -118,22 +123,30 @@ func walEntries(ents []*raftpb.Entry) []wal.Entry {
 // snapshots, because it may be them who make room.
 func (d *disk) appendWithRoom(b wal.Batch) error {
 	defer d.noRoom.Store(nil)
-	again := time.NewTicker(cmp.Or(d.n.cfg.retry, time.Second))
-	defer again.Stop()
 	for {
 		err := d.write(b)
 		if !errors.Is(err, wal.ErrNoSpace) {
 			return err
 		}
 		d.noRoom.Store(&err)
-		select {
-		case <-again.C:
-		case r := <-d.records:
-			r.answer <- d.record(r)
-		case <-d.n.stop:
-			return ErrStopped
+		if err := d.n.cfg.world.waitForRoom(d); err != nil {
+			return err
 		}
 	}
+}
+
+// waitForRoom returns nil when there may be room again, or ErrStopped.
+func (d *disk) waitForRoom() error {
+	again := time.NewTimer(cmp.Or(d.n.cfg.retry, time.Second))
+	defer again.Stop()
+	select {
+	case <-again.C:
+	case r := <-d.records:
+		r.answer <- d.record(r)
+	case <-d.n.stop:
+		return ErrStopped
+	}
+	return nil
 }
 
 // write hands a batch to the WAL and keeps its state, whose commit index never

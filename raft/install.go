@@ -88,30 +88,38 @@ func (n *Node) receiveSnapshot(ctx context.Context, m *raftpb.Message, get func(
 	}
 	defer n.receiving.Unlock()
 	m = withoutData(m)
-	at := m.GetSnapshot().GetMetadata()
-	if s := n.Status(); m.GetTerm() < s.Term || at.GetIndex() <= s.Applied {
-		// The answer tells a leader how far this member is.
+	if n.outdated(m) { // the answer tells a leader how far this member is
 		return errors.Join(ErrSnapshotOld, n.Process(ctx, m))
 	}
+	at := m.GetSnapshot().GetMetadata()
 	n.log.Info("receiving a snapshot", zap.String("from", FormatID(m.GetFrom())), zap.Uint64("index", at.GetIndex()))
 	file, err := get()
 	if err != nil {
 		return fmt.Errorf("receiving a snapshot: %w", err)
 	}
-	err = n.takeSnapshot(ctx, m, file)
+	in, err := n.decode(m, file)
+	if err == nil {
+		err = n.takeSnapshot(ctx, in)
+	}
 	return errors.Join(err, file.Discard())
 }
 
-// takeSnapshot decodes a snapshot and waits until it is installed or refused.
-func (n *Node) takeSnapshot(ctx context.Context, m *raftpb.Message, file *snapshot.Received) error {
+// outdated reports whether a snapshot is of no use here.
+func (n *Node) outdated(m *raftpb.Message) bool {
+	s := n.Status()
+	return m.GetTerm() < s.Term || m.GetSnapshot().GetMetadata().GetIndex() <= s.Applied
+}
+
+// decode makes a received file ready to be installed. m then says of it what the file says.
+func (n *Node) decode(m *raftpb.Message, file *snapshot.Received) (*incoming, error) {
 	at := m.GetSnapshot().GetMetadata()
 	if file.Meta.Index != at.GetIndex() || file.Meta.Term != at.GetTerm() {
-		return fmt.Errorf("the snapshot covers index %d of term %d, its message says %d of %d",
+		return nil, fmt.Errorf("the snapshot covers index %d of term %d, its message says %d of %d",
 			file.Meta.Index, file.Meta.Term, at.GetIndex(), at.GetTerm())
 	}
 	install, err := n.sm.Prepare(file)
 	if err != nil {
-		return fmt.Errorf("the snapshot at index %d cannot be decoded: %w", file.Meta.Index, err)
+		return nil, fmt.Errorf("the snapshot at index %d cannot be decoded: %w", file.Meta.Index, err)
 	}
 	in := &incoming{
 		message: m, file: file, install: install, answer: make(chan error, 1),
@@ -119,6 +127,11 @@ func (n *Node) takeSnapshot(ctx context.Context, m *raftpb.Message, file *snapsh
 	}
 	in.invite(n.meta.NodeID, n.conf.Load())
 	m.Snapshot.Metadata = in.metadata()
+	return in, nil
+}
+
+// takeSnapshot gives a snapshot to the loop and waits until it is installed or refused.
+func (n *Node) takeSnapshot(ctx context.Context, in *incoming) error {
 	select {
 	case n.incoming <- in:
 	case <-ctx.Done():

@@ -2,7 +2,6 @@ package raft
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -18,7 +17,7 @@ const earlyCampaign = 50 * time.Millisecond
 func (l *loop) connectionLost(id uint64) {
 	if id == l.lead && !l.leading && l.rules.made > 0 {
 		l.hurryFor = id
-		l.hurry.Reset(rand.N(earlyCampaign))
+		l.hurry(time.Duration(l.n.cfg.world.random() % uint64(earlyCampaign)))
 	}
 }
 

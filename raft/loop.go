@@ -1,7 +1,6 @@
 package raft
 
 import (
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -49,9 +48,9 @@ type loop struct {
 	transfers   map[uint64]*transfer // snapshots to other members
 	overflows   map[uint64]int       // see transfer.overflowed
 
-	hurry     *time.Timer // runs out when it is time to campaign early
-	hurryFor  uint64      // because the connection to this member broke
-	firstRead chan error  // answered when what a leader has committed was applied here
+	hurry     func(time.Duration) bool // calls campaignEarly after that time; the last call counts
+	hurryFor  uint64                   // because the connection to this member broke
+	firstRead chan error               // answered when what a leader has committed was applied here
 
 	barrier     barrier
 	readCounter uint64
@@ -73,16 +72,17 @@ func newLoop(n *Node, rn *etcdraft.RawNode, st *opened) *loop {
 	}
 	return &loop{
 		n: n, rn: rn, storage: st.storage, conf: st.conf, firstRead: first,
-		forwarding: forwarding{life: rand.Uint64()},
-		confAsk:    make(chan confAsk),
-		changes:    changes{heard: map[uint64]uint64{}},
-		rules:      rules{level: n.Level(), levels: n.sm.Levels(), made: n.Level()},
-		transfers:  map[uint64]*transfer{},
-		overflows:  map[uint64]int{},
-		term:       st.state.Term,
-		applied:    st.snap.Index,
-		replayTo:   max(st.state.Commit, uint64(len(st.bootstrap))),
-		campaign:   true,
+		forwarding:  forwarding{life: n.cfg.world.random()},
+		confAsk:     make(chan confAsk),
+		changes:     changes{heard: map[uint64]uint64{}},
+		rules:       rules{level: n.Level(), levels: n.sm.Levels(), made: n.Level()},
+		transfers:   map[uint64]*transfer{},
+		overflows:   map[uint64]int{},
+		term:        st.state.Term,
+		applied:     st.snap.Index,
+		replayTo:    max(st.state.Commit, uint64(len(st.bootstrap))),
+		campaign:    true,
+		electionEnd: n.cfg.world.now().Add(n.cfg.Election),
 	}
 }
 
@@ -92,20 +92,12 @@ func (l *loop) run() {
 	defer l.handBack()
 	ticker := time.NewTicker(l.n.cfg.Heartbeat)
 	defer ticker.Stop()
-	l.electionEnd = time.Now().Add(l.n.cfg.Election)
-	l.hurry = time.NewTimer(time.Hour)
-	l.hurry.Stop()
-	defer l.hurry.Stop()
+	hurry := time.NewTimer(time.Hour)
+	hurry.Stop()
+	defer hurry.Stop()
+	l.hurry = hurry.Reset
 	for {
-		l.changeRules()
-		l.campaignIfLone()
-		l.handleReadies() // what follows must know who leads in which term
-		l.propose()
-		l.change()
-		l.askReads()
-		l.takeReports()
-		l.handleReadies()
-		l.stepSnapshot()
+		l.round()
 		inbox := l.n.inbox
 		if l.rules.changing {
 			inbox = nil
@@ -120,7 +112,7 @@ func (l *loop) run() {
 			l.connectionLost(id)
 		case c := <-l.n.changes:
 			l.queueChange(c)
-		case <-l.hurry.C:
+		case <-hurry.C:
 			l.campaignEarly()
 		case asked := <-l.n.handOver:
 			asked <- l.transfer()
@@ -128,12 +120,9 @@ func (l *loop) run() {
 		case t := <-l.n.transferred:
 			l.transferEnded(t)
 		case durable := <-l.n.disk.done:
-			l.diskBusy = false
-			if !durable {
-				l.writing, l.appends = nil, nil // nothing may be written over a hole
+			if !l.diskDone(durable) {
 				return
 			}
-			l.written()
 		case last := <-l.n.apply.done:
 			l.publishedTo(last)
 		case q := <-l.confAsk:
@@ -142,6 +131,19 @@ func (l *loop) run() {
 			return
 		}
 	}
+}
+
+// round does what can be done now. It follows each event, and nothing in it waits.
+func (l *loop) round() {
+	l.changeRules()
+	l.campaignIfLone()
+	l.handleReadies() // what follows must know who leads in which term
+	l.propose()
+	l.change()
+	l.askReads()
+	l.takeReports()
+	l.handleReadies()
+	l.stepSnapshot()
 }
 
 // handBack lets the disk and the applier end: no further work comes. A commit
@@ -154,15 +156,23 @@ func (l *loop) handBack() {
 			l.appends = nil // nothing may be written over a hole
 		}
 	}
-	if at := slices.IndexFunc(l.appends, hasSnapshot); at >= 0 {
-		l.appends = l.appends[:at] // the leader sends it again
-	}
-	if l.n.healthy() && len(l.appends) > 0 {
-		l.n.disk.work <- diskWork{messages: l.appends}
+	if w := l.lastWork(); len(w.messages) > 0 {
+		l.n.disk.work <- w
 		<-l.n.disk.done
 	}
 	close(l.n.disk.work)
 	close(l.n.apply.work)
+}
+
+// lastWork is what is still to be written before a clean end.
+func (l *loop) lastWork() diskWork {
+	if !l.n.healthy() {
+		return diskWork{}
+	}
+	if at := slices.IndexFunc(l.appends, hasSnapshot); at >= 0 {
+		l.appends = l.appends[:at] // the leader sends it again
+	}
+	return diskWork{messages: l.appends}
 }
 
 // replaying reports whether what was committed when this member was started is still
@@ -283,6 +293,17 @@ func anyResponse(ms []*raftpb.Message) bool {
 	return false
 }
 
+// diskDone: the disk has carried out what it had; false if that failed and the loop has to end.
+func (l *loop) diskDone(durable bool) bool {
+	l.diskBusy = false
+	if !durable {
+		l.writing, l.appends = nil, nil // nothing may be written over a hole
+		return false
+	}
+	l.written()
+	return true
+}
+
 // written: the batch is durable. Its entries enter the log in memory, then the
 // responses that depended on it go out.
 func (l *loop) written() {
@@ -373,7 +394,7 @@ func (l *loop) publishStatus() {
 		LeaderSince: old.LeaderSince, DiskFull: l.noSpace != nil, OutOfTouch: l.outOfTouch,
 	}
 	if s.Leader != old.Leader {
-		s.LeaderSince = time.Now()
+		s.LeaderSince = l.n.cfg.world.now()
 	}
 	if s != old {
 		l.n.status.Store(&s)

@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,10 +71,11 @@ type Config struct {
 	keepEntries uint64        // in place of the constant; 0 but in tests
 	keepPinned  int           // in place of maxPinned; 0 but in tests
 	retry       time.Duration // between attempts to find room on a full disk; 0 but in tests
+	world       *world        // nil but in the simulation
 }
 
 func (c *Config) walOptions() wal.Options {
-	return wal.Options{SegmentSize: c.segmentSize, Retry: c.retry, Logger: c.Logger}
+	return wal.Options{SegmentSize: c.segmentSize, Retry: c.retry, Inline: c.world != nil && c.world.inline, Logger: c.Logger}
 }
 
 // Status is what the node knows about itself and the cluster at one moment.
@@ -133,13 +135,29 @@ type Node struct {
 // sm, and starts the goroutines. Errors of class ErrDataDir, wal.ErrDamaged and
 // fsys.ErrLocked mean that the directory was refused as it is.
 func Start(cfg Config, sm StateMachine) (*Node, error) {
+	n, err := newNode(cfg, sm)
+	if err != nil {
+		return nil, err
+	}
+	n.wg.Add(4)
+	go n.disk.run()
+	go n.snaps.run()
+	go n.apply.run()
+	go n.loop.run()
+	go n.finish()
+	return n, nil
+}
+
+// newNode is Start but for the goroutines.
+func newNode(cfg Config, sm StateMachine) (*Node, error) {
+	cfg.world = cmp.Or(cfg.world, &realWorld)
 	st, err := open(cfg, sm)
 	if err != nil {
 		return nil, advise(cfg, err)
 	}
 	n := &Node{
 		cfg: cfg, log: cfg.Logger, sm: sm, meta: st.meta,
-		ids:     NewIDs(st.meta.NodeID, time.Now()),
+		ids:     NewIDs(st.meta.NodeID, cfg.world.now()),
 		waiters: newWaiters(),
 		wake:    make(chan struct{}, 1),
 
@@ -176,12 +194,6 @@ func Start(cfg Config, sm StateMachine) (*Node, error) {
 	n.snaps = newSnapshotter(n, st)
 	n.apply = newApplier(n, st)
 	n.loop = newLoop(n, rn, st)
-	n.wg.Add(4)
-	go n.disk.run()
-	go n.snaps.run()
-	go n.apply.run()
-	go n.loop.run()
-	go n.finish()
 	return n, nil
 }
 
@@ -275,22 +287,35 @@ func (n *Node) NextID() uint64 { return n.ids.Next() }
 // must be what StateMachine.Apply will return for data, and from NextID.
 func (n *Node) Propose(ctx context.Context, id uint64, data []byte) (any, error) {
 	p := &proposal{id: id, data: data, done: make(chan outcome, 1)}
-	if !n.waiters.add(p) {
-		return nil, fmt.Errorf("request id %x is in use: %w", id, ErrTooManyRequests)
-	}
-	if err := n.queue.put(p); err != nil {
-		n.waiters.remove(p)
+	if err := n.enqueue(p); err != nil {
 		return nil, err
 	}
-	n.nudge()
 	select {
 	case o := <-p.done:
 		return o.result, o.err
 	case <-ctx.Done():
-		n.queue.drop(p)
-		n.waiters.remove(p)
+		n.abandon(p)
 		return nil, ctx.Err()
 	}
+}
+
+// enqueue gives a proposal to the loop. After an error it was never proposed.
+func (n *Node) enqueue(p *proposal) error {
+	if !n.waiters.add(p) {
+		return fmt.Errorf("request id %x is in use: %w", p.id, ErrTooManyRequests)
+	}
+	if err := n.queue.put(p); err != nil {
+		n.waiters.remove(p)
+		return err
+	}
+	n.nudge()
+	return nil
+}
+
+// abandon forgets a proposal whose caller leaves.
+func (n *Node) abandon(p *proposal) {
+	n.queue.drop(p)
+	n.waiters.remove(p)
 }
 
 // RequestSnapshot asks for a snapshot after the next applied entries, whatever

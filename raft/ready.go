@@ -1,10 +1,6 @@
 package raft
 
-import (
-	"time"
-
-	"go.uber.org/zap"
-)
+import "go.uber.org/zap"
 
 // campaignIfLone makes a lone member leader at once instead of after an
 // election timeout. The library refuses to campaign over unapplied conf changes,
@@ -41,7 +37,7 @@ func (l *loop) checkReady() {
 // patienceEnds reports whether a member has waited for a leader long enough to
 // show what it has. One that joins has nothing to show.
 func (l *loop) patienceEnds() bool {
-	return l.applied > 0 && time.Now().After(l.electionEnd)
+	return l.applied > 0 && l.n.cfg.world.now().After(l.electionEnd)
 }
 
 // caughtUp reports whether everything that a leader knew to be committed when it

@@ -86,7 +86,7 @@ func (l *loop) beginTransfer(m *raftpb.Message) {
 	}
 	l.transfers[to] = t
 	l.pin()
-	l.n.wg.Go(func() { s.run(ctx) })
+	l.n.cfg.world.send(s, ctx)
 }
 
 // transferEnded takes the outcome from a sender.
@@ -186,6 +186,10 @@ type sender struct {
 	least    uint64        // index that the snapshot must reach
 	after    chan struct{} // optional: the sender before this one
 	pause    time.Duration // before anything is sent
+}
+
+func (s *sender) start(ctx context.Context) {
+	s.n.wg.Go(func() { s.run(ctx) })
 }
 
 func (s *sender) run(ctx context.Context) {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
@@ -84,11 +83,7 @@ func (s *snapshotter) run() {
 	for {
 		select {
 		case j := <-s.jobs:
-			s.finished(s.take(j))
-			s.busy.Store(false)
-			if s.asked.Load() {
-				s.n.apply.nudge()
-			}
+			s.carryOut(j)
 		case <-s.tidyNow:
 			s.tidy()
 		case <-s.n.stop:
@@ -97,13 +92,21 @@ func (s *snapshotter) run() {
 	}
 }
 
+func (s *snapshotter) carryOut(j snapshotJob) {
+	s.finished(s.take(j))
+	s.busy.Store(false)
+	if s.asked.Load() {
+		s.n.apply.nudge()
+	}
+}
+
 // take writes one snapshot. A failure loses nothing: the log still holds
 // everything, and the next snapshot is tried after as much log again.
 func (s *snapshotter) take(j snapshotJob) error {
-	begin := time.Now()
+	begin := s.n.cfg.world.now()
 	at := wal.Position{Index: j.meta.Index, Term: j.meta.Term}
 	f, err := snapshot.Write(s.n.cfg.FS, s.dir, j.meta, j.image, func() error {
-		return s.n.disk.ask(snapshotRecord{at: at})
+		return s.n.cfg.world.askDisk(s.n.disk, snapshotRecord{at: at})
 	})
 	if err != nil {
 		if !errors.Is(err, ErrStopped) {
@@ -112,7 +115,7 @@ func (s *snapshotter) take(j snapshotJob) error {
 		return err
 	}
 	s.want.Store(max(minSnapshotBytes, f.Size))
-	s.n.log.Info("snapshot written", zap.Uint64("index", j.meta.Index), zap.Int64("bytes", f.Size), zap.Duration("took", time.Since(begin)))
+	s.n.log.Info("snapshot written", zap.Uint64("index", j.meta.Index), zap.Int64("bytes", f.Size), zap.Duration("took", s.n.cfg.world.now().Sub(begin)))
 	s.keepAlso(f)
 	s.tidy()
 	return nil
@@ -179,7 +182,7 @@ func (s *snapshotter) tidy() {
 	if len(keep) < 2 {
 		return
 	}
-	if err := s.n.disk.ask(snapshotRecord{at: wal.Position{Index: keep[0]}, release: true}); err != nil && !errors.Is(err, ErrStopped) {
+	if err := s.n.cfg.world.askDisk(s.n.disk, snapshotRecord{at: wal.Position{Index: keep[0]}, release: true}); err != nil && !errors.Is(err, ErrStopped) {
 		s.n.log.Warn("old log files not removed", zap.Error(err))
 	}
 }

@@ -60,7 +60,7 @@ func Create(f fsys.FS, dir string, md Metadata, o Options) (*WAL, error) {
 }
 
 func newWAL(f fsys.FS, dir string, o Options) *WAL {
-	w := &WAL{fs: f, dir: dir, size: defaultSegment, retry: defaultRetry, log: o.Logger}
+	w := &WAL{fs: f, dir: dir, size: defaultSegment, retry: defaultRetry, inline: o.Inline, log: o.Logger}
 	if o.SegmentSize > 0 {
 		w.size = min(max(o.SegmentSize, minSegment), defaultSegment)
 	}
@@ -78,7 +78,7 @@ func (w *WAL) start(cut bool) error {
 	if err := removeScratch(w.fs, w.dir); err != nil {
 		return errors.Join(err, closeAll(w.segments))
 	}
-	w.prep = newPreparer(w.fs, w.dir, w.size, w.retry)
+	w.prep = newPreparer(w.fs, w.dir, w.size, w.retry, w.inline)
 	if !cut {
 		return nil
 	}

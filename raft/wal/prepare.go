@@ -19,7 +19,7 @@ const (
 )
 
 // preparer has the next segment ready: a file of zeros, durable but for its name, and locked. Its goroutine lives from
-// newPreparer to stop.
+// newPreparer to stop; an inline one has none, and only one goroutine may use it.
 type preparer struct {
 	fs    fsys.FS
 	dir   string
@@ -29,24 +29,32 @@ type preparer struct {
 	ready  chan fsys.File // hands over one file; never closed
 	failed chan struct{}  // capacity 1: err was set
 	err    atomic.Pointer[error]
-	quit   chan struct{} // closed by stop
-	done   chan struct{} // closed by the goroutine when it ends
+	inline bool
+	next   fsys.File // inline: the one that is ready
+	made   int       // inline: how many there were
+
+	quit chan struct{} // closed by stop
+	done chan struct{} // closed by the goroutine when it ends
 }
 
-func newPreparer(f fsys.FS, dir string, size int64, retry time.Duration) *preparer {
+func newPreparer(f fsys.FS, dir string, size int64, retry time.Duration, inline bool) *preparer {
 	p := &preparer{
-		fs: f, dir: dir, size: size, retry: retry,
+		fs: f, dir: dir, size: size, retry: retry, inline: inline,
 		ready: make(chan fsys.File), failed: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}
-	go p.run()
+	if inline {
+		close(p.done)
+	} else {
+		go p.run()
+	}
 	return p
 }
 
 func (p *preparer) run() {
 	defer close(p.done)
 	for n := 0; ; n++ {
-		f := p.prepare(filepath.Join(p.dir, fmt.Sprintf("%d%s", n%2, scratchSuffix)))
+		f := p.prepare(p.name(n))
 		if f == nil {
 			return
 		}
@@ -57,6 +65,10 @@ func (p *preparer) run() {
 			return
 		}
 	}
+}
+
+func (p *preparer) name(n int) string {
+	return filepath.Join(p.dir, fmt.Sprintf("%d%s", n%2, scratchSuffix))
 }
 
 // prepare makes a file of zeros, again and again until it works; nil when it is time to end.
@@ -132,6 +144,9 @@ func discard(f fsys.FS, file fsys.File) {
 // take returns a file of zeros of size bytes or a little more, waiting for one that is being made. The next one is
 // begun at once. Any error is ErrNoSpace.
 func (p *preparer) take(size int64) (fsys.File, int64, error) {
+	if p.inline {
+		return p.takeInline(size)
+	}
 	for {
 		select {
 		case f := <-p.ready:
@@ -149,6 +164,31 @@ func (p *preparer) take(size int64) (fsys.File, int64, error) {
 	}
 }
 
+func (p *preparer) takeInline(size int64) (fsys.File, int64, error) {
+	if err := p.failure(); err != nil {
+		return nil, 0, err
+	}
+	f := p.next
+	p.next = nil
+	p.makeNext()
+	return p.lengthen(f, size)
+}
+
+// makeNext is the goroutine's work where there is none.
+func (p *preparer) makeNext() {
+	if p.next != nil {
+		return
+	}
+	f, err := p.make(p.name(p.made))
+	if err != nil {
+		p.err.Store(&err)
+		return
+	}
+	p.err.Store(nil)
+	p.next = f
+	p.made++
+}
+
 // lengthen makes a prepared file large enough for a batch that needs more than an ordinary segment.
 func (p *preparer) lengthen(f fsys.File, size int64) (fsys.File, int64, error) {
 	if size <= p.size {
@@ -163,6 +203,9 @@ func (p *preparer) lengthen(f fsys.File, size int64) (fsys.File, int64, error) {
 
 // failure is why the last attempt failed, as ErrNoSpace; nil if it did not.
 func (p *preparer) failure() error {
+	if p.inline {
+		p.makeNext()
+	}
 	if err := p.err.Load(); err != nil {
 		return fmt.Errorf("%w: %w", ErrNoSpace, *err)
 	}
@@ -173,4 +216,7 @@ func (p *preparer) failure() error {
 func (p *preparer) stop() {
 	close(p.quit)
 	<-p.done
+	if p.next != nil {
+		discard(p.fs, p.next)
+	}
 }

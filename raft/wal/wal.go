@@ -47,6 +47,7 @@ type Metadata struct{ NodeID, ClusterID uint64 }
 type Options struct {
 	SegmentSize int64         // bytes, from 4 KiB to 8 MiB; 0 means 8 MiB
 	Retry       time.Duration // between attempts to prepare the next segment; 0 means one second
+	Inline      bool          // no goroutine: Append itself prepares the next segment when it needs it. For a simulation
 	Logger      *zap.Logger   // nil for none
 }
 
@@ -64,6 +65,7 @@ type WAL struct {
 	dir      string
 	size     int64 // of an ordinary segment
 	retry    time.Duration
+	inline   bool
 	metadata []byte // as in the first segment; later ones must have the same bytes
 	prep     *preparer
 	log      *zap.Logger
