@@ -85,8 +85,7 @@ func (p *peers) follow() {
 		}
 		listed[m.ID] = true
 		p.connect(t, m)
-		// A member that has not published anything is new, and among Pandos it is one.
-		t.SetPando(m.ID, m.Pando > 0 || len(m.ClientURLs) == 0 && p.node.Level() > 0)
+		t.SetKind(m.ID, p.kind(m))
 	}
 	for id := range p.known {
 		if !listed[id] {
@@ -94,6 +93,18 @@ func (p *peers) follow() {
 			delete(p.known, id)
 		}
 	}
+}
+
+// kind is what a member is. One that has published nothing is new, and may be
+// started as anything.
+func (p *peers) kind(m store.Member) transport.Kind {
+	switch {
+	case m.Pando > 0:
+		return transport.Pando
+	case len(m.ClientURLs) == 0 && p.node.Level() > 0:
+		return transport.Newcomer
+	}
+	return transport.Etcd
 }
 
 func (p *peers) connect(t *transport.Transport, m store.Member) {

@@ -84,7 +84,7 @@ func (s *lone) ClusterID() uint64                 { return 0xabc }
 func (s *lone) MemberID() uint64                  { return 0xc1 }
 func (s *lone) Leader() uint64                    { return s.leader }
 func (s *lone) Healthy() bool                     { return !s.sick }
-func (s *lone) NotPando() []string               { return s.others }
+func (s *lone) NotPando() []string                { return s.others }
 
 func (s *lone) Watch(path string, recursive, stream bool, waitIndex uint64) (*eventhistory.Watcher, error) {
 	return s.store.Watch(path, recursive, stream, waitIndex)

@@ -2,11 +2,14 @@ package raft
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
+
+	"pando/fsys"
 )
 
 func TestEveryMemberTakesWrites(t *testing.T) {
@@ -67,6 +70,31 @@ func TestFalseAlarmDisturbsNobody(t *testing.T) {
 	if s := c.rigs[lead].node.Status(); s.Leader != lead || s.Term != term {
 		t.Errorf("the leader of term %d is now %d of term %d", term, s.Leader, s.Term)
 	}
+}
+
+// A batch that was lost, and whose callers gave up, does not stand in the way of those
+// behind it.
+func TestWritesAfterALostBatch(t *testing.T) {
+	c := startCluster(t)
+	lead := c.leader()
+	follower := c.rigs[lead%3+1]
+	term := follower.node.Status().Term
+	c.net.set(lead%3+1, follower.node, true)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)
+	defer cancel()
+	id := follower.ids.Next()
+	if _, err := follower.node.Propose(ctx, id, command(id, "lost")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("a member that is cut off answers %v", err)
+	}
+	for range 3 { // until it has been given up
+		<-time.After(testConfig(t, fsys.OS, "").Heartbeat)
+	}
+	c.net.set(lead%3+1, follower.node, false)
+	follower.mustPropose("after it")
+	if s := follower.node.Status(); s.Term != term {
+		t.Logf("there was an election: term %d after %d", s.Term, term)
+	}
+	c.equal(1)
 }
 
 // Writers at every member while leaders are cut off again and again: each write is

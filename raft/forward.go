@@ -17,10 +17,10 @@ import (
 // a higher term has been applied here, a stamped proposal that was not applied
 // never will be: it is proposed again in the new term, exactly as it was.
 //
-// A forwarded batch is a MsgProp whose Term is the stamp, whose Index is the
-// batch's number in that term, and whose LogTerm is the sender's life: a number
-// drawn when its process started, because it then begins to count anew. Its Term is
-// the stamp less one: an etcd that leads that term, because it has taken a Pando's
+// A forwarded batch is a MsgProp whose Index is the batch's number in that term, whose
+// Commit is the oldest number that the sender still waits for, and whose LogTerm is
+// the sender's life: a number drawn when its process started, because it then begins
+// to count anew. Its Term is the stamp less one: an etcd that leads that term, because it has taken a Pando's
 // place, drops what seems to come from an earlier one, instead of appending it as
 // often as it is sent.
 //
@@ -124,9 +124,10 @@ func (l *loop) forward() {
 
 func (l *loop) sendBatch(b batch) {
 	id, to, term, life := l.n.meta.NodeID, l.lead, l.forwarding.term-1, l.forwarding.life
+	oldest := l.forwarding.batches[0].number
 	m := &raftpb.Message{
 		Type: raftpb.MsgProp.Enum(), From: &id, To: &to,
-		Term: &term, Index: &b.number, LogTerm: &life,
+		Term: &term, Index: &b.number, Commit: &oldest, LogTerm: &life,
 		Entries: make([]*raftpb.Entry, len(b.proposals)),
 	}
 	for i, p := range b.proposals {
@@ -141,7 +142,7 @@ func (l *loop) resend() {
 	f := &l.forwarding
 	kept := f.batches[:0]
 	for _, b := range f.batches {
-		// An empty batch is still sent while one behind it waits: numbers have no gaps.
+		// An empty batch is still sent while others wait around it: numbers have no gaps.
 		b.proposals = l.n.waiters.waiting(b.proposals)
 		if len(b.proposals) > 0 || len(kept) > 0 {
 			kept = append(kept, b)
@@ -181,6 +182,8 @@ func (l *loop) takeForwarded(m *raftpb.Message) {
 	if last.life != m.GetLogTerm() {
 		last = received{life: m.GetLogTerm()}
 	}
+	// Nobody waits for what is older than that: it was applied, or was lost and is given up.
+	last.number = max(last.number+1, m.GetCommit()) - 1
 	if m.GetIndex() != last.number+1 {
 		return
 	}

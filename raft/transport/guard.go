@@ -29,6 +29,9 @@ var (
 	errRemoved  = &refusal{
 		status: http.StatusForbidden, body: `{"message":"cannot process message from removed member"}`, json: true,
 	}
+	errStranger = &refusal{
+		status: http.StatusPreconditionFailed, body: "only pando can join a cluster of pandos: stop this etcd, or start pando in its place",
+	}
 	errStopping = &refusal{status: http.StatusServiceUnavailable, body: "stopping"}
 )
 
@@ -108,6 +111,8 @@ func (t *Transport) admit(r *http.Request, sender func(*http.Request) (uint64, *
 		return 0, removed
 	case from == t.cfg.MemberID || !t.cfg.Handler.Member(from):
 		return 0, errUnknown
+	case t.isStranger(from):
+		return 0, errStranger
 	}
 	return from, nil
 }

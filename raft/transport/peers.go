@@ -6,14 +6,33 @@ import (
 
 	"go.etcd.io/etcd/client/pkg/v3/types"
 	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+)
+
+// Kind is what a peer is, as far as the caller knows.
+type Kind int
+
+const (
+	// Etcd is a peer that is not Pando. A new peer counts as one.
+	Etcd Kind = iota
+	// Pando is watched for its end (Config.Broken) and gets snapshots as a stream.
+	Pando
+	// Newcomer has published nothing yet, in a cluster of Pandos: it is one, or must not become a member. An etcd 2.3 does not
+	// survive the entries of such a cluster. It is treated as a Pando, but gets no entries before it has answered as one.
+	Newcomer
 )
 
 // peer is a member that this one dials.
 type peer struct {
-	urls   []string
-	pando  bool
-	cancel context.CancelFunc // ends the presence connection; nil if there is none
+	urls     []string
+	kind     Kind
+	proven   bool               // it has answered as only Pando does
+	stranger bool               // it has answered as Pando does not
+	cancel   context.CancelFunc // ends the presence connection; nil if there is none
 }
+
+// mayGet reports whether entries and snapshots may be sent to the peer.
+func (p *peer) mayGet() bool { return p.kind != Newcomer || p.proven }
 
 // Send hands messages over to their receivers' queues and returns at once. A message to an unknown member, or for which
 // there is no room, is reported to the Handler as lost. Local messages of the engine must not be among them.
@@ -24,12 +43,18 @@ func (t *Transport) Send(ms []*raftpb.Message) {
 		return
 	}
 	for i, m := range ms {
-		if id := m.GetTo(); t.peers[id] == nil && !t.remotes[id] {
+		id := m.GetTo()
+		p := t.peers[id]
+		if p == nil && !t.remotes[id] || p != nil && !p.mayGet() && hasEntries(m) {
 			t.lost(m)
 			continue
 		}
 		t.raft.Send(ms[i : i+1])
 	}
+}
+
+func hasEntries(m *raftpb.Message) bool {
+	return m.GetType() == raftpb.MsgApp || m.GetType() == raftpb.MsgSnap
 }
 
 func (t *Transport) lost(m *raftpb.Message) {
@@ -88,17 +113,42 @@ func (t *Transport) UpdatePeer(id uint64, urls []string) error {
 	return nil
 }
 
-// SetPando says whether a peer is Pando, as far as the caller knows: only then it is watched for its end (Broken), and
-// SendSnapshot may be used. A new peer counts as etcd. An unknown one is left alone.
-func (t *Transport) SetPando(id uint64, is bool) {
+// SetKind says what a peer is. An unknown one is left alone.
+func (t *Transport) SetKind(id uint64, kind Kind) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.peers[id]
-	if t.stopped || p == nil || p.pando == is {
+	if t.stopped || p == nil || p.kind == kind {
 		return
 	}
-	p.pando = is
-	t.attend(id, p)
+	watched := p.kind != Etcd && kind != Etcd
+	p.kind = kind
+	if !watched {
+		t.attend(id, p)
+	}
+}
+
+// answeredAs notes how a peer has answered to the request for a presence connection.
+func (t *Transport) answeredAs(id uint64, pando bool, url string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.peers[id]
+	if p == nil {
+		return
+	}
+	if !pando && !p.stranger && p.kind == Newcomer {
+		t.log.Error("the process that wants to join is not pando, and nothing else can join a cluster of pandos. Stop it and start pando there, or remove the member",
+			zap.String("member", hex(id)), zap.String("url", url))
+	}
+	p.proven, p.stranger = pando, !pando
+}
+
+// isStranger reports whether a member must not take part.
+func (t *Transport) isStranger(id uint64) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	p := t.peers[id]
+	return p != nil && p.kind == Newcomer && p.stranger
 }
 
 // RemovePeer ends the connections to a member. Its last call of Broken may still be under way.

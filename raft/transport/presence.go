@@ -16,7 +16,8 @@ const (
 	// Attempts to reach a peer that is not there are that far apart; the pause doubles up to the last.
 	firstPresenceRetry = 100 * time.Millisecond
 	lastPresenceRetry  = time.Second
-	presenceAnswer     = 5 * time.Second // how long a peer may take to answer the request
+	newcomerRetry      = 200 * time.Millisecond // it is expected, and gets nothing before it has answered
+	presenceAnswer     = 5 * time.Second        // how long a peer may take to answer the request
 )
 
 // A presence is a connection on which nothing is said: its end says that the other process has ended, because the kernel
@@ -71,7 +72,7 @@ func (t *Transport) attend(id uint64, p *peer) {
 		p.cancel()
 		p.cancel = nil
 	}
-	if !p.pando {
+	if p.kind == Etcd {
 		return
 	}
 	ctx, cancel := context.WithCancel(t.ctx)
@@ -95,7 +96,7 @@ func (t *Transport) watch(ctx context.Context, id uint64, urls []string) {
 			pause = firstPresenceRetry
 		default:
 			t.log.Debug("no connection to a peer", zap.String("peer", hex(id)), zap.Error(err))
-			pause = min(2*pause, lastPresenceRetry)
+			pause = min(2*pause, t.longestPause(id))
 		}
 		select {
 		case <-time.After(pause):
@@ -103,6 +104,15 @@ func (t *Transport) watch(ctx context.Context, id uint64, urls []string) {
 			return
 		}
 	}
+}
+
+func (t *Transport) longestPause(id uint64) time.Duration {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if p := t.peers[id]; p != nil && p.kind == Newcomer {
+		return newcomerRetry
+	}
+	return lastPresenceRetry
 }
 
 // present returns when the connection has ended, or could not be made: then held is false.
@@ -122,6 +132,7 @@ func (t *Transport) present(ctx context.Context, id uint64, base string) (held b
 		return false, fmt.Errorf("no answer: %w", err)
 	}
 	defer answer.Body.Close()
+	t.answeredAs(id, answer.Header.Get("X-Server-Version") != "", base) // that header is not on a page that etcd does not have
 	if answer.StatusCode != http.StatusOK {
 		return false, fmt.Errorf("status %d", answer.StatusCode)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"slices"
@@ -85,7 +86,7 @@ func TestBrokenWhenKilled(t *testing.T) {
 		if err := a.AddPeer(2, []string{url}); err != nil {
 			t.Fatal(err)
 		}
-		a.SetPando(2, true)
+		a.SetKind(2, Pando)
 		a.awaitPresence(2, 1)
 		start := time.Now()
 		if err := process.Process.Kill(); err != nil {
@@ -107,7 +108,7 @@ func TestBrokenOnceForEachConnection(t *testing.T) {
 	nodes := startNodes(t, 3)
 	a, b, c := nodes[0], nodes[1], nodes[2]
 	for _, peer := range []*node{b, c} {
-		a.SetPando(peer.id, true)
+		a.SetKind(peer.id, Pando)
 		a.awaitPresence(peer.id, 1)
 	}
 	b.close()
@@ -119,13 +120,13 @@ func TestBrokenOnceForEachConnection(t *testing.T) {
 	again.cut()
 	receive(t, "Broken again", a.broken)
 
-	a.SetPando(3, false)
+	a.SetKind(3, Etcd)
 	await(t, "the connection to end", func() bool {
 		c.held.mu.Lock()
 		defer c.held.mu.Unlock()
 		return len(c.held.own) == 0
 	})
-	a.SetPando(3, true)
+	a.SetKind(3, Pando)
 	a.awaitPresence(3, 2)
 	a.RemovePeer(3)
 	a.Stop()
@@ -162,4 +163,39 @@ func TestPresenceIsOnePerSender(t *testing.T) {
 	}
 	b.close()
 	check()
+}
+
+// TestNewcomerProvesItself: a newcomer gets no entries before it has answered as only Pando does; an etcd, which has no such page,
+// never does, and is told why.
+func TestNewcomerProvesItself(t *testing.T) {
+	a := startNode(t, 1, "127.0.0.1:0")
+	stranger := httptest.NewServer(http.NotFoundHandler())
+	defer stranger.Close()
+	if err := a.AddPeer(3, []string{stranger.URL}); err != nil {
+		t.Fatal(err)
+	}
+	a.SetKind(3, Newcomer)
+	await(t, "the stranger to be known", func() bool { return a.isStranger(3) })
+	answer := ask(t, a, http.MethodGet, "/raft/stream/message/3", map[string]string{"X-Server-From": "3"}, nil)
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusPreconditionFailed || !strings.Contains(string(text), "only pando can join") {
+		t.Errorf("a stranger is answered %s, %q, %v", answer.Status, text, err)
+	}
+
+	b := startNode(t, 2, "127.0.0.1:0")
+	if err := a.AddPeer(2, []string{b.url}); err != nil {
+		t.Fatal(err)
+	}
+	a.SetKind(2, Newcomer)
+	a.awaitPresence(2, 1)
+	await(t, "the newcomer to be proven", func() bool {
+		a.mu.RLock()
+		defer a.mu.RUnlock()
+		return a.peers[2].mayGet()
+	})
+	if a.mu.RLock(); a.peers[3].mayGet() {
+		t.Error("a stranger gets entries")
+	}
+	a.mu.RUnlock()
 }

@@ -71,7 +71,7 @@ func (t *Transport) sendSnapshot(ctx context.Context, to uint64, m *raftpb.Messa
 func (t *Transport) urlsOfPando(id uint64) []string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if p := t.peers[id]; p != nil && p.pando {
+	if p := t.peers[id]; p != nil && p.kind != Etcd && p.mayGet() {
 		return slices.Clone(p.urls)
 	}
 	return nil

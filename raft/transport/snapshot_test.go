@@ -22,7 +22,7 @@ func file(r io.Reader, size int64) func() (io.ReadCloser, int64, error) {
 
 func pandoPair(t *testing.T) (a, b *node) {
 	nodes := startNodes(t, 2)
-	nodes[0].SetPando(2, true)
+	nodes[0].SetKind(2, Pando)
 	return nodes[0], nodes[1]
 }
 
@@ -113,7 +113,7 @@ func TestSnapshotTriesAllURLs(t *testing.T) {
 	if err := a.AddPeer(2, []string{"http://127.0.0.1:1", b.url}); err != nil {
 		t.Fatal(err)
 	}
-	a.SetPando(2, true)
+	a.SetKind(2, Pando)
 	b.takeSnapshots(func(_ context.Context, _ *raftpb.Message, r io.Reader) error {
 		data, err := io.ReadAll(r)
 		if string(data) != "0123456789" {

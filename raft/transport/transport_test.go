@@ -177,8 +177,8 @@ func TestStopLeavesNothing(t *testing.T) {
 	check := leakCheck(t)
 	nodes := startNodes(t, 3)
 	a, b := nodes[0], nodes[1]
-	a.SetPando(2, true)
-	a.SetPando(3, true)
+	a.SetKind(2, Pando)
+	a.SetKind(3, Pando)
 	a.delivers(b)
 	waiting := make(chan struct{}, 100)
 	b.h.setProcess(func(ctx context.Context, _ *raftpb.Message) error {
@@ -208,7 +208,7 @@ func TestStopLeavesNothing(t *testing.T) {
 		t.Errorf("AddPeer after Stop: %v", err)
 	}
 	a.RemoveAll()
-	a.SetPando(2, false)
+	a.SetKind(2, Etcd)
 	check()
 }
 

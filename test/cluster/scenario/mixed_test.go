@@ -2,10 +2,12 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -150,5 +152,185 @@ func TestExchange(t *testing.T) {
 	t.Log(r.history)
 	r.judge(t)
 	x.judge(t)
+	c.SameTree()
+}
+
+// startMixed starts a new cluster whose members are of these binaries.
+func startMixed(t *testing.T, binaries []cluster.Binary, args ...string) *cluster.Cluster {
+	t.Helper()
+	c := cluster.New(t, cluster.Options{Size: len(binaries), Args: args})
+	for n, m := range c.Members() {
+		m.Become(binaries[n])
+		m.Launch()
+	}
+	c.AwaitReady(c.Members()...)
+	c.AwaitLeader()
+	return c
+}
+
+// is chooses the members that are of a kind.
+func is(k cluster.Kind, members []*cluster.Member) (of []*cluster.Member) {
+	for _, m := range members {
+		if m.Kind() == k {
+			of = append(of, m)
+		}
+	}
+	return of
+}
+
+// leadBy has a member of that kind lead, by stopping and starting those that do and are of another.
+func leadBy(c *cluster.Cluster, k cluster.Kind) *cluster.Member {
+	var leader *cluster.Member
+	c.Await(fmt.Sprintf("a leader that is %v", k), 2*cluster.Patience, func() error {
+		if leader = c.AwaitLeader(); leader.Kind() == k {
+			return nil
+		}
+		leader.Stop()
+		leader.Start()
+		return fmt.Errorf("%v led", leader)
+	})
+	return leader
+}
+
+// TestMixed: a cluster of both kinds does everything that a client may ask for, through every member, whoever leads.
+func TestMixed(t *testing.T) {
+	etcd, ok := etcd238(t)
+	if !ok {
+		return
+	}
+	pando := cluster.At(t, "")
+	for _, k := range []cluster.Kind{cluster.Pando, cluster.Etcd2} {
+		t.Run(fmt.Sprintf("led by %v", k), func(t *testing.T) {
+			c := startMixed(t, []cluster.Binary{pando, etcd, pando})
+			level(c, true, c.Members()...)
+			leadBy(c, k)
+			w := make([]*watch, 3)
+			for n, m := range c.Members() {
+				w[n] = open(t, m, "/w")
+			}
+			for n, m := range c.Members() {
+				name := fmt.Sprintf("/w/%d", n)
+				set := m.MustPut(name, "v")
+				for o := range c.Members() {
+					if e := w[o].next(t, cluster.Patience); e.Node.Key != name || e.Node.ModifiedIndex != set.Node.ModifiedIndex {
+						t.Errorf("member %d tells of %s at %d, not of %s at %d", o, e.Node.Key, e.Node.ModifiedIndex, name, set.Node.ModifiedIndex)
+					}
+				}
+				for _, o := range c.Members() {
+					if a, err := o.Get(name, "quorum", "true"); err != nil || a.Node.Value != "v" {
+						t.Errorf("%v, read with a quorum after the write: %v, %v", o, a, err)
+					}
+				}
+				if !m.Healthy() {
+					t.Errorf("%v is not healthy", m)
+				}
+			}
+			send(c.Members()[0], "PUT", keys.Path("/ttl"), "value", "x", "ttl", "1").ok(t)
+			for _, m := range c.Members() {
+				gone(c, m, "/ttl", 5*time.Second)
+			}
+			c.SameTree()
+		})
+	}
+}
+
+// TestMixedMembership: whoever leads, members of both kinds are added through both kinds, and removed; those that lag behind
+// get a snapshot from either kind.
+func TestMixedMembership(t *testing.T) {
+	etcd, ok := etcd238(t)
+	if !ok {
+		return
+	}
+	pando := cluster.At(t, "")
+	for _, k := range []cluster.Kind{cluster.Pando, cluster.Etcd2} {
+		t.Run(fmt.Sprintf("led by %v", k), func(t *testing.T) {
+			c := startMixed(t, []cluster.Binary{pando, etcd, pando}, "--snapshot-count", "100")
+			leader := leadBy(c, k)
+			for range 6000 { // more than the leader holds in memory: whoever joins needs a snapshot
+				leader.MustPut("/fill", "x")
+			}
+			for _, step := range []struct {
+				add     cluster.Binary
+				through cluster.Kind
+			}{{etcd, cluster.Pando}, {pando, cluster.Etcd2}} {
+				m := c.Add(is(step.through, c.Members())[0])
+				m.Become(step.add)
+				m.Start()
+				holds(c, m, "/fill", "x", cluster.Patience)
+				m.MustPut("/from/"+m.Name, "here")
+				level(c, true, c.Members()...)
+			}
+			c.SameTree()
+			for _, through := range []cluster.Kind{cluster.Etcd2, cluster.Pando} {
+				rest := c.Members()
+				m := rest[len(rest)-1]
+				c.Remove(m, is(through, c.Without(m))[0])
+				if err := m.Wait(cluster.Patience); err != nil {
+					t.Errorf("%v was removed and ended with %v", m, err)
+				}
+			}
+			c.AwaitLeader()
+			c.SameTree()
+		})
+	}
+}
+
+// TestEtcdTakesAPlace: an etcd 2.3.8 takes a Pando's place and campaigns before it has heard anybody. It is let in, and the
+// others live by its rules from then on.
+func TestEtcdTakesAPlace(t *testing.T) {
+	etcd, ok := etcd238(t)
+	if !ok {
+		return
+	}
+	c := cluster.Start(t, cluster.Options{Size: 3, Binary: cluster.At(t, "")})
+	level(c, false, c.Members()...)
+	leader := c.AwaitLeader()
+	m := c.Without(leader)[0]
+	m.Stop()
+	m.Become(etcd)
+	c.Isolate(m)
+	m.Launch()
+	lasting(3 * et) // some elections of its own
+	c.Heal()
+	c.AwaitReady(m)
+	level(c, true, c.Members()...)
+	c.AwaitLeader()
+	for _, m := range c.Members() {
+		m.MustPut("/"+m.Name, "v")
+	}
+	c.SameTree()
+}
+
+// TestEtcdCannotJoinPandos: an etcd 2.3.8 that was added to a cluster of Pandos, whose log it could not survive, is told so.
+func TestEtcdCannotJoinPandos(t *testing.T) {
+	etcd, ok := etcd238(t)
+	if !ok {
+		return
+	}
+	c := cluster.Start(t, cluster.Options{Size: 3, Binary: cluster.At(t, "")})
+	level(c, false, c.Members()...)
+	m := c.Add(c.AwaitLeader())
+	m.Become(etcd)
+	m.Launch()
+	const sentence = "only pando can join a cluster of pandos"
+	c.Await("etcd to be told", cluster.Patience, func() error {
+		if !strings.Contains(m.Log(), sentence) {
+			return errors.New("it was not")
+		}
+		return nil
+	})
+	if strings.Contains(m.Log(), "panic") {
+		t.Error("it panicked")
+	}
+	leader := c.AwaitLeader(c.Without(m)...)
+	if !strings.Contains(leader.Log(), "nothing else can join a cluster of pandos") {
+		t.Error("the leader's operator is not told")
+	}
+	m.Kill()
+	leader.MustPut("/a", "still writing")
+	m.Become(cluster.At(t, ""))
+	m.Wipe()
+	m.Start()
+	holds(c, m, "/a", "still writing", cluster.Patience)
 	c.SameTree()
 }
