@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,8 +36,9 @@ var build = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("no place for the binary; name one in %s: %w", binaryEnv, err)
 	}
-	// The file stays for the next test process, which replaces it: a running server keeps the file it was started from.
-	dir := filepath.Join(cache, "pando-test")
+	// The file stays for the next test process, which replaces it: a running server keeps the file it was started from. Another
+	// checkout on this machine has its own.
+	dir := filepath.Join(cache, "pando-test", fmt.Sprintf("%x", sha256.Sum256([]byte(root)))[:16])
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
