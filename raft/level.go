@@ -69,8 +69,11 @@ func (l *loop) wanted() int {
 // learnLevel takes the level from the applier.
 func (l *loop) learnLevel(p published) {
 	r := &l.rules
-	if p.level != r.level {
-		l.n.log.Info("the cluster lives by other rules", zap.Int("level", p.level), zap.Int("was", r.level))
+	switch {
+	case p.level > r.level:
+		l.n.log.Info("all members are pando: the cluster lives by its own rules")
+	case p.level < r.level:
+		l.n.log.Info("a member may not be pando: the cluster lives by the rules of etcd 2.3")
 	}
 	r.level, r.levels = p.level, p.levels
 }
@@ -129,7 +132,8 @@ func (l *loop) quiet() bool {
 	return true
 }
 
-// remake makes a RawNode for the wanted level. It begins as a follower that knows no leader.
+// remake makes a RawNode for the wanted level. It goes on following the leader that
+// this member followed.
 func (l *loop) remake() error {
 	if err := l.storage.SetHardState(l.rn.BasicStatus().HardState); err != nil {
 		return err
@@ -142,6 +146,12 @@ func (l *loop) remake() error {
 	l.rn = rn
 	l.rules.made, l.rules.changing, l.rules.aside = level, false, 0
 	l.readAsked = false
+	if l.lead != 0 && !l.leading {
+		// The next heartbeat would say no more than this.
+		return rn.Step(&raftpb.Message{
+			Type: raftpb.MsgHeartbeat.Enum(), From: new(l.lead), To: new(l.n.meta.NodeID), Term: new(l.term),
+		})
+	}
 	l.leaderChanged(&etcdraft.SoftState{RaftState: etcdraft.StateFollower})
 	return nil
 }
