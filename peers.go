@@ -95,13 +95,13 @@ func (p *peers) follow() {
 	}
 }
 
-// kind is what a member is. One that has published nothing is new, and may be
-// started as anything.
+// kind is what a member is. Where all that vote are Pando, another one is new, and may
+// have been started as anything.
 func (p *peers) kind(m store.Member) transport.Kind {
 	switch {
 	case m.Pando > 0:
 		return transport.Pando
-	case len(m.ClientURLs) == 0 && p.node.Level() > 0:
+	case p.node.Level() > 0:
 		return transport.Newcomer
 	}
 	return transport.Etcd

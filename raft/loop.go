@@ -28,25 +28,25 @@ type loop struct {
 	applying bool
 	confAsk  chan confAsk
 
-	lead        uint64 // 0 if none is known
-	leading     bool   // this member leads
-	term        uint64
-	applied     uint64 // published
-	replayTo    uint64 // commit index to reach before Ready
-	campaign    bool   // a lone member has yet to campaign at once
-	ownTerm     bool   // this leader has applied an entry of its term
-	electionEnd time.Time
-	isReady     bool
-	noSpace     error  // why the log cannot grow
-	settled     uint64 // highest term of an applied entry: see proposeAgain
-	forwarding  forwarding
-	received    map[uint64]received // from each member, while this one leads
-	changes     changes
-	rules       rules
-	outOfTouch  bool                 // this member leads, and for one election timeout has not heard a quorum
-	incoming    *incoming            // a snapshot from the leader
-	transfers   map[uint64]*transfer // snapshots to other members
-	overflows   map[uint64]int       // see transfer.overflowed
+	lead       uint64 // 0 if none is known
+	leading    bool   // this member leads
+	term       uint64
+	applied    uint64    // published
+	replayTo   uint64    // commit index to reach before Ready
+	campaign   bool      // a lone member has yet to campaign at once
+	ownTerm    bool      // this leader has applied an entry of its term
+	patience   time.Time // when it is no longer waited for a leader before Ready
+	isReady    bool
+	noSpace    error  // why the log cannot grow
+	settled    uint64 // highest term of an applied entry: see proposeAgain
+	forwarding forwarding
+	received   map[uint64]received // from each member, while this one leads
+	changes    changes
+	rules      rules
+	outOfTouch bool                 // this member leads, and for one election timeout has not heard a quorum
+	incoming   *incoming            // a snapshot from the leader
+	transfers  map[uint64]*transfer // snapshots to other members
+	overflows  map[uint64]int       // see transfer.overflowed
 
 	hurry     func(time.Duration) bool // calls campaignEarly after that time; the last call counts
 	hurryFor  uint64                   // because the connection to this member broke
@@ -72,17 +72,17 @@ func newLoop(n *Node, rn *etcdraft.RawNode, st *opened) *loop {
 	}
 	return &loop{
 		n: n, rn: rn, storage: st.storage, conf: st.conf, firstRead: first,
-		forwarding:  forwarding{life: n.cfg.world.random()},
-		confAsk:     make(chan confAsk),
-		changes:     changes{heard: map[uint64]uint64{}},
-		rules:       rules{level: n.Level(), levels: n.sm.Levels(), made: n.Level()},
-		transfers:   map[uint64]*transfer{},
-		overflows:   map[uint64]int{},
-		term:        st.state.Term,
-		applied:     st.snap.Index,
-		replayTo:    max(st.state.Commit, uint64(len(st.bootstrap))),
-		campaign:    true,
-		electionEnd: n.cfg.world.now().Add(n.cfg.Election),
+		forwarding: forwarding{life: n.cfg.world.random()},
+		confAsk:    make(chan confAsk),
+		changes:    changes{heard: map[uint64]uint64{}},
+		rules:      rules{level: n.Level(), levels: n.sm.Levels(), made: n.Level()},
+		transfers:  map[uint64]*transfer{},
+		overflows:  map[uint64]int{},
+		term:       st.state.Term,
+		applied:    st.snap.Index,
+		replayTo:   max(st.state.Commit, uint64(len(st.bootstrap))),
+		campaign:   true,
+		patience:   n.cfg.world.now().Add(leaderPatience * n.cfg.Election),
 	}
 }
 

@@ -273,7 +273,7 @@ func (n *Node) healthy() bool {
 
 // Ready is closed once the log has been replayed: on a lone member when an
 // entry of its own term has been applied, otherwise when what a leader (or, with
-// none in sight for one election timeout, the stored hard state) says to be
+// none in sight for three election timeouts, the stored hard state) says to be
 // committed has been.
 func (n *Node) Ready() <-chan struct{} { return n.ready }
 

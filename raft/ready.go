@@ -34,10 +34,15 @@ func (l *loop) checkReady() {
 	}
 }
 
-// patienceEnds reports whether a member has waited for a leader long enough to
-// show what it has. One that joins has nothing to show.
+// leaderPatience is how many election timeouts a member waits for a leader before it
+// shows what it has, which may be less than it has shown before it was stopped: its
+// stored commit index lags behind. An election by the rules of etcd takes one or two.
+const leaderPatience = 3
+
+// patienceEnds reports whether a member has waited long enough. One that joins has
+// nothing to show.
 func (l *loop) patienceEnds() bool {
-	return l.applied > 0 && l.n.cfg.world.now().After(l.electionEnd)
+	return l.applied > 0 && l.n.cfg.world.now().After(l.patience)
 }
 
 // caughtUp reports whether everything that a leader knew to be committed when it

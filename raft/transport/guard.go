@@ -59,7 +59,10 @@ func (t *Transport) newRoutes() http.Handler {
 	mux.Handle("POST "+rafthttp.RaftSnapshotPrefix, t.guarded(senderOf, errRemoved, t.receiveSnapshot))
 	mux.Handle("GET "+presencePath, t.guarded(senderOf, errGone, t.holdPresence))
 	mux.Handle("GET "+rafthttp.RaftStreamPrefix+"/", t.guarded(senderOfStream, errGone,
-		func(w http.ResponseWriter, r *http.Request, _ uint64) *refusal {
+		func(w http.ResponseWriter, r *http.Request, from uint64) *refusal {
+			if !t.isProven(from) {
+				return errUnknown // it tries again
+			}
 			behind.ServeHTTP(w, r)
 			return nil
 		}))

@@ -17,8 +17,8 @@ const (
 	Etcd Kind = iota
 	// Pando is watched for its end (Config.Broken) and gets snapshots as a stream.
 	Pando
-	// Newcomer has published nothing yet, in a cluster of Pandos: it is one, or must not become a member. An etcd 2.3 does not
-	// survive the entries of such a cluster. It is treated as a Pando, but gets no entries before it has answered as one.
+	// Newcomer has not said yet that it is Pando, in a cluster of Pandos: it is one, or must not become a member. An etcd 2.3
+	// does not survive the entries of such a cluster. It is treated as a Pando, but gets no entries before it has answered as one.
 	Newcomer
 )
 
@@ -29,6 +29,7 @@ type peer struct {
 	proven   bool               // it has answered as only Pando does
 	stranger bool               // it has answered as Pando does not
 	cancel   context.CancelFunc // ends the presence connection; nil if there is none
+	knock    chan struct{}      // capacity 1: it is there, and worth another try
 }
 
 // mayGet reports whether entries and snapshots may be sent to the peer.
@@ -75,7 +76,7 @@ func (t *Transport) AddPeer(id uint64, urls []string) error {
 	if t.stopped || t.peers[id] != nil {
 		return nil
 	}
-	t.peers[id] = &peer{urls: urls}
+	t.peers[id] = &peer{urls: urls, knock: make(chan struct{}, 1)}
 	t.raft.AddPeer(types.ID(id), urls)
 	return nil
 }
@@ -141,6 +142,21 @@ func (t *Transport) answeredAs(id uint64, pando bool, url string) {
 			zap.String("member", hex(id)), zap.String("url", url))
 	}
 	p.proven, p.stranger = pando, !pando
+}
+
+// isProven reports whether a member may open streams. One that cannot yet is asked who it is.
+func (t *Transport) isProven(id uint64) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	p := t.peers[id]
+	if p == nil || p.mayGet() {
+		return true
+	}
+	select {
+	case p.knock <- struct{}{}:
+	default:
+	}
+	return false
 }
 
 // isStranger reports whether a member must not take part.

@@ -78,11 +78,11 @@ func (t *Transport) attend(id uint64, p *peer) {
 	ctx, cancel := context.WithCancel(t.ctx)
 	p.cancel = cancel
 	t.running.Add(1) // not stopped: the caller has looked
-	go t.watch(ctx, id, p.urls)
+	go t.watch(ctx, id, p.urls, p.knock)
 }
 
 // watch holds a presence connection to a peer for as long as ctx lasts.
-func (t *Transport) watch(ctx context.Context, id uint64, urls []string) {
+func (t *Transport) watch(ctx context.Context, id uint64, urls []string, knock <-chan struct{}) {
 	defer t.running.Done()
 	pause := firstPresenceRetry
 	for i := 0; ; i++ {
@@ -100,6 +100,7 @@ func (t *Transport) watch(ctx context.Context, id uint64, urls []string) {
 		}
 		select {
 		case <-time.After(pause):
+		case <-knock:
 		case <-ctx.Done():
 			return
 		}

@@ -185,7 +185,8 @@ func leadBy(c *cluster.Cluster, k cluster.Kind) *cluster.Member {
 		if leader = c.AwaitLeader(); leader.Kind() == k {
 			return nil
 		}
-		leader.Stop()
+		leader.Kill() // it would hand over to its like
+		c.AwaitLeader(c.Without(leader)...)
 		leader.Start()
 		return fmt.Errorf("%v led", leader)
 	})
@@ -323,8 +324,10 @@ func TestEtcdCannotJoinPandos(t *testing.T) {
 		t.Error("it panicked")
 	}
 	leader := c.AwaitLeader(c.Without(m)...)
-	if !strings.Contains(leader.Log(), "nothing else can join a cluster of pandos") {
-		t.Error("the leader's operator is not told")
+	for _, o := range c.Without(m) {
+		if !strings.Contains(o.Log(), "nothing else can join a cluster of pandos") {
+			t.Errorf("the operator of %v is not told", o)
+		}
 	}
 	m.Kill()
 	leader.MustPut("/a", "still writing")
