@@ -174,7 +174,7 @@ func (l *loop) quorumOf(voters []uint64) error {
 // offerLeadership begins to hand over because this member is to be removed. An offer
 // that comes to nothing is repeated after an election timeout.
 func (l *loop) offerLeadership() {
-	if m := &l.changes; m.ticks >= m.transfer && l.transfer() {
+	if m := &l.changes; m.ticks >= m.transfer && l.transfer(0) != 0 {
 		m.transfer = m.ticks + l.electionTicks()
 	}
 }

@@ -63,19 +63,30 @@ func (n *Node) HandOver(ctx context.Context) error {
 	return nil
 }
 
-// transfer begins to hand over; false if nobody could take over: an etcd does not
-// understand it. Who is there is known from what was heard: the library forgets its
-// own RecentActive at every check of the quorum.
-func (l *loop) transfer() bool {
+// transfer begins to hand over to whoever is furthest and returns who that is; 0 if
+// nobody could take over. It prefers others to the one who failed to before.
+func (l *loop) transfer(failed uint64) (heir uint64) {
+	if !l.leading {
+		return 0
+	}
+	if heir = l.heir(failed); heir == 0 {
+		heir = l.heir(0)
+	}
+	if heir != 0 {
+		l.rn.TransferLeader(heir)
+	}
+	return heir
+}
+
+// heir is the member that is furthest of those that could take over, but for one: an
+// etcd does not understand it. Who is there is known from what was heard: the library
+// forgets its own RecentActive at every check of the quorum.
+func (l *loop) heir(but uint64) uint64 {
 	best, match := uint64(0), uint64(0)
 	l.rn.WithProgress(func(id uint64, typ etcdraft.ProgressType, pr tracker.Progress) {
-		if id != l.n.meta.NodeID && typ == etcdraft.ProgressTypePeer && l.rules.isPando(id) && !l.silent(id) && pr.Match >= match {
+		if id != l.n.meta.NodeID && id != but && typ == etcdraft.ProgressTypePeer && l.rules.isPando(id) && !l.silent(id) && pr.Match >= match {
 			best, match = id, pr.Match
 		}
 	})
-	if best == 0 || !l.leading {
-		return false
-	}
-	l.rn.TransferLeader(best)
-	return true
+	return best
 }

@@ -50,6 +50,8 @@ type rules struct {
 	made     int    // the level that the RawNode was made for
 	changing bool   // nothing new is begun until another one can be made
 	aside    uint64 // the tick at which a leader may give way (again); 0 if it need not
+	heir     uint64 // who was to take over at the last try
+	offers   int    // how often it has tried
 
 	strangers map[uint64]uint64 // terms in which members asked for a vote while a leader was there
 	suspected uint64            // until this tick somebody is taken for an etcd
@@ -105,16 +107,24 @@ func (l *loop) changeRules() {
 	}
 }
 
+// maxOffers is how often a leader tries to hand over before it changes its rules, for
+// which the others then have to elect somebody: while it tries, nothing is proposed.
+const maxOffers = 2
+
 // giveWay hands the leadership over before the rules are changed, a little later,
 // when the others know the level too. It reports whether there is nobody to take it.
 func (l *loop) giveWay() bool {
 	r := &l.rules
 	switch now := l.changes.ticks; {
 	case r.aside == 0:
-		r.aside = now + 2
+		r.aside, r.offers, r.heir = now+2, 0, 0
+	case now >= r.aside && r.offers == maxOffers:
+		return true
 	case now >= r.aside:
 		r.aside = now + l.electionTicks()
-		return !l.transfer()
+		r.offers++
+		r.heir = l.transfer(r.heir)
+		return r.heir == 0
 	}
 	return false
 }

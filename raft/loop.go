@@ -115,7 +115,7 @@ func (l *loop) run() {
 		case <-hurry.C:
 			l.campaignEarly()
 		case asked := <-l.n.handOver:
-			asked <- l.transfer()
+			asked <- l.transfer(0) != 0
 		case l.incoming = <-l.n.incoming:
 		case t := <-l.n.transferred:
 			l.transferEnded(t)

@@ -20,6 +20,7 @@ type network struct {
 	nodes map[uint64]*Node
 	cut   map[uint64]bool // members that nobody reaches and that reach nobody
 	links map[[2]uint64]chan []byte
+	drops func(*raftpb.Message) bool // optional: what does not arrive
 	stop  chan struct{}
 	wg    sync.WaitGroup
 }
@@ -75,7 +76,7 @@ func (n *network) carry(from, to uint64, l chan []byte) {
 			return
 		}
 		n.mu.Lock()
-		node, lost := n.nodes[to], n.cut[from] || n.cut[to]
+		node, lost, drops := n.nodes[to], n.cut[from] || n.cut[to], n.drops
 		n.mu.Unlock()
 		if node == nil || lost {
 			continue
@@ -84,11 +85,20 @@ func (n *network) carry(from, to uint64, l chan []byte) {
 		if err := proto.Unmarshal(data, &m); err != nil {
 			panic(err)
 		}
+		if drops != nil && drops(&m) {
+			continue
+		}
 		err := node.Process(context.Background(), &m)
 		if m.GetType() == raftpb.MsgSnap {
 			n.node(from).ReportSnapshot(to, err == nil)
 		}
 	}
+}
+
+func (n *network) drop(which func(*raftpb.Message) bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.drops = which
 }
 
 func (n *network) set(id uint64, node *Node, cut bool) {
@@ -104,6 +114,8 @@ type cluster struct {
 	dirs map[uint64]string
 	rigs map[uint64]*rig
 	tune func(id uint64, cfg *Config) // optional
+
+	levels *Levels // optional: what members have published
 }
 
 var three = []uint64{1, 2, 3}
@@ -146,8 +158,10 @@ func (c *cluster) startWith(id uint64, members []uint64) {
 		}
 		return b, nil
 	}
-	r := launch(c.t, cfg)
-	r.ids = NewIDs(id, time.Now())
+	sm := &list{}
+	sm.levels.Store(c.levels)
+	r := launchOn(c.t, cfg, sm)
+	r.ids = r.node.ids
 	c.rigs[id] = r
 	c.net.set(id, r.node, false)
 }

@@ -40,12 +40,18 @@ func testConfig(t *testing.T, f fsys.FS, dir string) Config {
 // launch starts a node; it is closed with the test at the latest.
 func launch(t *testing.T, cfg Config) *rig {
 	t.Helper()
-	r := &rig{t: t, sm: &list{}}
+	return launchOn(t, cfg, &list{})
+}
+
+// launchOn starts a node on a state machine.
+func launchOn(t *testing.T, cfg Config, sm *list) *rig {
+	t.Helper()
+	r := &rig{t: t, sm: sm}
 	node, err := Start(cfg, r.sm)
 	if err != nil {
 		t.Fatalf("the node does not start: %v", err)
 	}
-	r.node, r.ids = node, NewIDs(1, time.Now())
+	r.node, r.ids = node, node.ids
 	t.Cleanup(func() { node.Close() })
 	return r
 }
