@@ -90,23 +90,27 @@ func (l *loop) run() {
 	defer l.n.wg.Done()
 	defer l.failReads()
 	defer l.handBack()
-	ticker := time.NewTicker(l.n.cfg.Heartbeat)
-	defer ticker.Stop()
+	clock := newClock(l.n.cfg.Heartbeat, l.n.cfg.Election)
+	defer clock.timer.Stop()
 	hurry := time.NewTimer(time.Hour)
 	hurry.Stop()
 	defer hurry.Stop()
 	l.hurry = hurry.Reset
 	for {
 		l.round()
+		if !l.follows() {
+			clock.onTime()
+		}
 		inbox := l.n.inbox
 		if l.rules.changing {
 			inbox = nil
 		}
 		select {
 		case <-l.n.wake:
-		case <-ticker.C:
-			l.tick()
+		case <-clock.timer.C:
+			l.pass(clock.ranOut(l.follows()))
 		case m := <-inbox:
+			l.pass(clock.message())
 			l.receive(m)
 		case id := <-l.n.lost:
 			l.connectionLost(id)
