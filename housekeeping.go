@@ -155,13 +155,17 @@ func (s *server) publish() {
 // settleVersion lets the leader write the cluster's version where it is missing,
 // or where a lone member took over a directory of another.
 func (s *server) settleVersion() {
-	v := s.View().ClusterVersion()
-	if s.Leader() != s.MemberID() || v == clusterVersion || v != "" && !s.alone() {
+	if s.Leader() != s.MemberID() || !s.versionDue() {
 		return
 	}
 	if s.write(store.Command{Method: "PUT", Path: "/0/version", Val: clusterVersion}) {
 		s.log.Info("set the cluster version to " + clusterVersion)
 	}
+}
+
+func (s *server) versionDue() bool {
+	v := s.View().ClusterVersion()
+	return v == "" || v != clusterVersion && s.alone()
 }
 
 // write proposes one of the server's own commands until it succeeds. False: the
@@ -198,9 +202,16 @@ func (s *server) stopped() bool {
 	}
 }
 
-// expiryInterval is how often the leader looks for keys whose time has come. The
-// reference looks each 500 ms; locks and leases profit from less.
-const expiryInterval = 100 * time.Millisecond
+const (
+	// expiryInterval is the shortest time between two looks for keys whose time has
+	// come, and so how late one goes at most. The reference looks each 500 ms; locks
+	// and leases profit from less.
+	expiryInterval = 100 * time.Millisecond
+	// idleInterval is the longest. No TTL is shorter than a second, so a look in between
+	// finds every key before its time, whatever is written meanwhile; and the machine's
+	// clock may be set.
+	idleInterval = 500 * time.Millisecond
+)
 
 // etcdPulse is how often a leader lets etcd members apply something, as etcd's leader does.
 const etcdPulse = 500 * time.Millisecond
@@ -209,17 +220,19 @@ const etcdPulse = 500 * time.Millisecond
 // leader proposes its clock, and every member removes the same keys at the same
 // index (etcd-compat spec, section 3).
 func (s *server) expire() {
-	ticker := time.NewTicker(expiryInterval)
-	defer ticker.Stop()
+	next := time.NewTimer(expiryInterval)
+	defer next.Stop()
 	for {
 		select {
-		case now := <-ticker.C:
+		case <-next.C:
+			now := time.Now()
 			if !s.published && s.Healthy() {
 				s.publish()
 			}
 			s.settleVersion()
 			s.sync(now)
 			s.reportMixed(now)
+			next.Reset(s.rest(now))
 		case <-s.node.Done():
 			err := s.node.Err()
 			if err == nil {
@@ -231,6 +244,19 @@ func (s *server) expire() {
 			return
 		}
 	}
+}
+
+// rest is how long housekeeping may sleep after a look at the time now: until the
+// first key is due, within the limits above, but not beside members that are etcd.
+func (s *server) rest(now time.Time) time.Duration {
+	if !s.published || s.versionDue() || s.node.Level() == 0 {
+		return expiryInterval
+	}
+	due, ok := s.store.NextExpiration()
+	if !ok {
+		return idleInterval
+	}
+	return min(max(time.Unix(0, due).Sub(now), expiryInterval), idleInterval)
 }
 
 // sync proposes the clock if this member leads and a key is due. For a while after

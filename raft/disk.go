@@ -171,6 +171,20 @@ func (d *disk) room() error {
 	return d.wal.PrepareErr()
 }
 
+// noteSpace refuses proposals while the next log segment cannot be prepared,
+// long before the log is really full, and says so once.
+func (l *loop) noteSpace() {
+	was := l.noSpace
+	l.noSpace = l.n.disk.room()
+	switch {
+	case l.noSpace != nil && was == nil:
+		l.n.log.Error("the next log segment cannot be prepared: writes are refused until there is room", zap.Error(l.noSpace))
+	case l.noSpace == nil && was != nil:
+		l.n.log.Info("the next log segment could be prepared: writes are taken again")
+	}
+	l.n.queue.setFull(l.noSpace)
+}
+
 func (d *disk) record(r snapshotRecord) error {
 	if !d.n.healthy() {
 		return ErrStopped

@@ -90,23 +90,27 @@ func (l *loop) run() {
 	defer l.n.wg.Done()
 	defer l.failReads()
 	defer l.handBack()
-	ticker := time.NewTicker(l.n.cfg.Heartbeat)
-	defer ticker.Stop()
+	clock := newClock(l.n.cfg.Heartbeat, l.n.cfg.Election)
+	defer clock.timer.Stop()
 	hurry := time.NewTimer(time.Hour)
 	hurry.Stop()
 	defer hurry.Stop()
 	l.hurry = hurry.Reset
 	for {
 		l.round()
+		if !l.follows() {
+			clock.onTime()
+		}
 		inbox := l.n.inbox
 		if l.rules.changing {
 			inbox = nil
 		}
 		select {
 		case <-l.n.wake:
-		case <-ticker.C:
-			l.tick()
+		case <-clock.timer.C:
+			l.pass(clock.ranOut(l.follows()))
 		case m := <-inbox:
+			l.pass(clock.message())
 			l.receive(m)
 		case id := <-l.n.lost:
 			l.connectionLost(id)
@@ -194,20 +198,6 @@ func (l *loop) tick() {
 	l.checkReady()
 	l.noteSpace()
 	l.publishStatus()
-}
-
-// noteSpace refuses proposals while the next log segment cannot be prepared,
-// long before the log is really full, and says so once.
-func (l *loop) noteSpace() {
-	was := l.noSpace
-	l.noSpace = l.n.disk.room()
-	switch {
-	case l.noSpace != nil && was == nil:
-		l.n.log.Error("the next log segment cannot be prepared: writes are refused until there is room", zap.Error(l.noSpace))
-	case l.noSpace == nil && was != nil:
-		l.n.log.Info("the next log segment could be prepared: writes are taken again")
-	}
-	l.n.queue.setFull(l.noSpace)
 }
 
 // handleReadies distributes everything the library has to say.

@@ -3,13 +3,14 @@ package etcd34
 import (
 	"cmp"
 	"encoding/binary"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -175,6 +176,25 @@ func answered(t *testing.T, req *http.Request, status int) {
 	}
 }
 
+// memberIDs are the ids of the members as one of them lists them, sorted.
+func memberIDs(t *testing.T, endpoint string) (ids []string) {
+	t.Helper()
+	resp, err := http.Get(endpoint + "/v2/members")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var list struct{ Members []struct{ ID string } }
+	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range list.Members {
+		ids = append(ids, m.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 func copied(t *testing.T, dir string) (to string) {
 	t.Helper()
 	to = filepath.Join(t.TempDir(), "data")
@@ -204,9 +224,6 @@ func TestWayBack(t *testing.T) {
 	pando := found(t, server.Options{Dir: there.Dir}, before)
 	content.Fill(t, pando.Endpoint, rand.New(rand.NewPCG(9, 10)), 20)
 	stop(t, pando)
-	member := filepath.Join(there.Dir, "member")
-	if err := errors.Join(os.Rename(member, member+".pando"), os.Rename(member+".before-pando", member)); err != nil {
-		t.Fatal(err)
-	}
+	goBack(t, there.Dir)
 	found(t, server.Options{Binary: etcd, Dir: there.Dir, Args: v2}, before)
 }

@@ -107,18 +107,24 @@ func checkMembersFile(t *testing.T, s *server.Server, v fixtures.Variant) {
 // members reads a member list: id → the rest.
 func members(t *testing.T, body []byte) map[string]string {
 	t.Helper()
-	var list struct {
-		Members []struct {
-			ID, Name             string
-			PeerURLs, ClientURLs []string
-		}
-	}
-	if err := json.Unmarshal(body, &list); err != nil {
-		t.Fatalf("%v: %s", err, body)
-	}
 	byID := map[string]string{}
-	for _, m := range list.Members {
+	for _, m := range membersOf(t, body) {
 		byID[m.ID] = m.Name + " " + strings.Join(m.PeerURLs, ",") + " " + strings.Join(m.ClientURLs, ",")
 	}
 	return byID
+}
+
+// recorded is a member as the API shows it.
+type recorded struct {
+	ID, Name             string
+	PeerURLs, ClientURLs []string
+}
+
+func membersOf(t *testing.T, body []byte) []recorded {
+	t.Helper()
+	var list struct{ Members []recorded }
+	if err := json.Unmarshal(body, &list); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	return list.Members
 }
