@@ -36,10 +36,10 @@ func (s *server) reportMixed(now time.Time) {
 
 // NotPando implements httpapi.Server.
 func (s *server) NotPando() []string {
-	if s.node.Level() > 0 {
+	if s.node.Status().Rules > 0 {
 		return nil
 	}
-	var list []string
+	list := []string{}
 	for _, m := range s.View().Members() {
 		if m.Pando == 0 {
 			list = append(list, describe(m))

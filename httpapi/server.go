@@ -38,7 +38,8 @@ type Server interface {
 	RemoveMember(ctx context.Context, id uint64) error
 	// Healthy says whether writes are being applied.
 	Healthy() bool
-	// NotPando names the members that keep the cluster to the rules of etcd 2.3; none if it lives by its own.
+	// NotPando names the members that keep this one to the rules of etcd 2.3; nil if it lives by its own, and not nil
+	// but empty while it is about to.
 	NotPando() []string
 }
 

@@ -27,6 +27,7 @@ type lone struct {
 	fail   error // of Do, ReadBarrier and WaitReady
 	leader uint64
 	sick   bool
+	others []string
 
 	refusal error    // of a change of the membership
 	changes []string // of the membership

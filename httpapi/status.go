@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"slices"
@@ -31,8 +32,8 @@ func serveVersion(s Server) http.HandlerFunc {
 // serveHealth answers at once: cluster-api spec, section 6. A header says which members are not Pando, if that has
 // consequences.
 func (h *handler) serveHealth(w http.ResponseWriter, r *http.Request) {
-	if others := h.server.NotPando(); len(others) > 0 {
-		w.Header()["X-Pando-Mixed-With"] = []string{strings.Join(others, ", ")}
+	if others := h.server.NotPando(); others != nil {
+		w.Header()["X-Pando-Mixed-With"] = []string{cmp.Or(strings.Join(others, ", "), "nobody any more")}
 	}
 	if !h.server.Healthy() {
 		http.Error(w, `{"health": "false"}`, http.StatusServiceUnavailable)

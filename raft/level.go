@@ -156,6 +156,7 @@ func (l *loop) remake() error {
 	l.rn = rn
 	l.rules.made, l.rules.changing, l.rules.aside = level, false, 0
 	l.readAsked = false
+	l.publishStatus()
 	if l.lead != 0 && !l.leading {
 		// The next heartbeat would say no more than this.
 		return rn.Step(&raftpb.Message{

@@ -381,7 +381,7 @@ func (l *loop) publishStatus() {
 	s := Status{
 		MemberID: old.MemberID, ClusterID: old.ClusterID,
 		Leader: l.lead, Term: l.term, Applied: l.applied,
-		LeaderSince: old.LeaderSince, DiskFull: l.noSpace != nil, OutOfTouch: l.outOfTouch,
+		LeaderSince: old.LeaderSince, DiskFull: l.noSpace != nil, OutOfTouch: l.outOfTouch, Rules: l.rules.made,
 	}
 	if s.Leader != old.Leader {
 		s.LeaderSince = l.n.cfg.world.now()

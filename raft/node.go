@@ -86,6 +86,7 @@ type Status struct {
 	Applied             uint64    // index of the last applied and published entry
 	LeaderSince         time.Time // when Leader was last learned
 	DiskFull            bool      // writes are refused because the log cannot grow
+	Rules               int       // the level whose rules this member lives by; it follows the cluster's (Level) a little later
 	OutOfTouch          bool      // this member leads and has not heard a quorum for one election timeout
 }
 

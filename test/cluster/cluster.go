@@ -76,7 +76,24 @@ func Start(t testing.TB, o Options) *Cluster {
 		m.Launch()
 	}
 	c.AwaitReady(c.all...)
+	c.awaitOwnRules()
 	return c
+}
+
+// awaitOwnRules waits until Pandos that have begun as strangers know each other: the leader changes once more then.
+func (c *Cluster) awaitOwnRules() {
+	c.t.Helper()
+	c.Await("Pando's own rules", Patience, func() error {
+		for _, m := range c.Members() {
+			if m.Kind() != Pando {
+				return nil
+			}
+			if with, err := m.Mixed(); with != "" || err != nil {
+				return fmt.Errorf("%v is mixed with %q, %v", m, with, err)
+			}
+		}
+		return nil
+	})
 }
 
 // member prepares one more member.
