@@ -1,41 +1,100 @@
 package main
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
+	"errors"
+
+	"go.uber.org/zap"
 
 	"pando/config"
+	"pando/discovery"
 	"pando/raft"
 	"pando/store"
 )
-
-// checkDataDir refuses a directory that was not a member's (server spec, section 4).
-func checkDataDir(cfg *config.Config) error {
-	if _, err := os.Stat(filepath.Join(cfg.DataDir, "proxy")); err != nil {
-		return nil
-	}
-	return fmt.Errorf("%w: %s belongs to an etcd proxy, and this version of pando has no proxy mode; "+
-		"use another --data-dir to start a member", raft.ErrDataDir, cfg.DataDir)
-}
 
 // beginning finds out how a member without data begins: in a new cluster, from
 // the flags alone, or in one that exists, from its members. joined are the
 // members of the latter.
 type beginning struct {
 	cfg    *config.Config
+	log    *zap.Logger
+	empty  bool // there was no data
 	joined []store.Member
 }
 
 // bootstrap implements raft.Config.Bootstrap.
 func (b *beginning) bootstrap() (raft.Bootstrap, error) {
-	if err := b.cfg.CheckBootstrap(noContext); err != nil {
+	b.empty = true
+	cfg, err := b.lookUp()
+	if err != nil {
 		return raft.Bootstrap{}, err
 	}
-	if !b.cfg.JoinExisting {
-		return newCluster(b.cfg)
+	if err := cfg.CheckBootstrap(noContext); err != nil {
+		return raft.Bootstrap{}, err
 	}
-	c, self, err := findCluster(noContext, b.cfg)
+	switch {
+	case cfg.JoinExisting:
+		return b.join(cfg)
+	case cfg.Discovery.URL != "":
+		return b.discover(cfg)
+	}
+	boot := newCluster(cfg)
+	return boot, refuseSecondLife(noContext, cfg, boot.MemberID)
+}
+
+// lookUp asks DNS for the members, if it is to be asked.
+func (b *beginning) lookUp() (*config.Config, error) {
+	d := b.cfg.Discovery
+	if d.SRV == "" {
+		return b.cfg, nil
+	}
+	dns := discovery.DNS{Domain: d.SRV, Suffix: d.SRVName, Logger: b.log}
+	members, err := dns.Members(noContext, b.cfg.Name, b.cfg.AdvertisePeer)
+	if err != nil {
+		return nil, err
+	}
+	return b.cfg.FromDNS(members)
+}
+
+// discover meets the other members at a discovery service. They need not be asked whether this one has lived before:
+// it could not register again.
+func (b *beginning) discover(cfg *config.Config) (raft.Bootstrap, error) {
+	self := config.MemberID(cfg.AdvertisePeer, cfg.Token)
+	members, err := tokenOf(cfg, b.log).Join(noContext, self, cfg.Name, cfg.AdvertisePeer)
+	if err != nil {
+		return raft.Bootstrap{}, err
+	}
+	if cfg, err = cfg.Discovered(members); err != nil {
+		return raft.Bootstrap{}, err
+	}
+	return newCluster(cfg), nil
+}
+
+func tokenOf(cfg *config.Config, log *zap.Logger) discovery.Service {
+	return discovery.Service{URL: cfg.Discovery.URL, Proxy: cfg.Discovery.Proxy, Logger: log}
+}
+
+// explainDiscovery says what can be done about a discovery that failed, in the words of the reference.
+func explainDiscovery(cfg *config.Config, log *zap.Logger, err error) {
+	url := cfg.Discovery.URL
+	switch {
+	case errors.Is(err, discovery.ErrDuplicateID):
+		log.Error("member \"" + cfg.Name + "\" has previously registered with discovery service token (" + url + ").")
+		log.Error("But no valid cluster configuration was found in the given data dir (" + cfg.DataDir + ").")
+		log.Info("Please check the given data dir path if the previous bootstrap succeeded")
+		log.Info("or use a new discovery token if the previous bootstrap failed.")
+	case errors.Is(err, discovery.ErrDuplicateName):
+		log.Error("member with duplicated name has registered with discovery service token(" + url + ").")
+		log.Error("please check (cURL) the discovery token for more information.")
+		log.Error("please do not reuse the discovery token and generate a new one to bootstrap the cluster.")
+	default:
+		log.Info("discovery token " + url + " was used, but failed to bootstrap the cluster.")
+		log.Info("please generate a new discovery token and try to bootstrap again.")
+	}
+}
+
+// join finds the cluster that this member was added to.
+func (b *beginning) join(cfg *config.Config) (raft.Bootstrap, error) {
+	c, self, err := findCluster(noContext, cfg)
 	if err != nil {
 		return raft.Bootstrap{}, err
 	}
@@ -57,7 +116,7 @@ func forceNewCluster(cfg *config.Config) func(memberID uint64) []byte {
 }
 
 // newCluster makes the IDs and the initial members out of the flags.
-func newCluster(cfg *config.Config) (raft.Bootstrap, error) {
+func newCluster(cfg *config.Config) raft.Bootstrap {
 	var b raft.Bootstrap
 	var ids []uint64
 	for _, m := range cfg.InitialCluster {
@@ -69,5 +128,5 @@ func newCluster(cfg *config.Config) (raft.Bootstrap, error) {
 		b.Members = append(b.Members, raft.Member{ID: id, Context: config.MemberContext(id, m.Name, m.PeerURLs)})
 	}
 	b.ClusterID = config.ClusterID(ids)
-	return b, refuseSecondLife(noContext, cfg, b.MemberID)
+	return b
 }

@@ -51,18 +51,18 @@ func main() {
 	endBy(sig)
 }
 
-// run starts a server and closes it again when a signal comes or the server
+// run starts a member or a proxy and closes it again when a signal comes or it
 // fails. It returns the signal that ended it, or why it could not go on.
 func run(cfg *config.Config, log *zap.Logger) (os.Signal, error) {
-	s, err := start(cfg, log)
+	p, err := begin(cfg, log)
 	if err != nil {
 		return nil, err
 	}
 	var sig os.Signal
 	select {
-	case sig = <-s.stop:
+	case sig = <-p.signals():
 		log.Info("received "+sig.String()+" signal, shutting down...", zap.String("signal", sig.String()))
-	case <-s.failed():
+	case <-p.failed():
 	}
-	return sig, s.close()
+	return sig, p.close()
 }

@@ -3,9 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
-	"os"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,8 +24,8 @@ var noContext = context.Background()
 // server is one running node: the engine, the state machine and the ports. It
 // is what httpapi asks for (httpapi.Server).
 type server struct {
+	service
 	cfg     *config.Config
-	log     *zap.Logger
 	store   *store.Store
 	machine *machine
 	node    *raft.Node
@@ -37,19 +36,13 @@ type server struct {
 	clients                 listeners // bound sockets of the client port
 	clientPort, membersPort *http.Server
 
-	stop   <-chan os.Signal // the signals that end the server
-	life   context.Context  // ends when the server begins to stop
+	life   context.Context // ends when the server begins to stop
 	cancel context.CancelFunc
 	open   chan struct{} // closed when keys may be served
 	// published: this member's attributes are in the tree. Housekeeping's own.
 	published bool
 	synced    time.Time // when the clock was last proposed; housekeeping's own
 	mixed     mixedReport
-	wg        sync.WaitGroup
-
-	fatal   chan struct{} // closed at the first fatal error
-	reason  error         // it; read after fatal is closed
-	failing sync.Once
 }
 
 // start binds the ports, opens the data directory and begins to serve. Keys wait
@@ -69,10 +62,9 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 		return nil, err
 	}
 	s := &server{
-		cfg: cfg, log: log, clients: clients,
+		service: newService(log), cfg: cfg, clients: clients,
 		store: store.New(store.Options{HistorySize: cfg.EventHistory, Now: time.Now}),
 		open:  make(chan struct{}),
-		fatal: make(chan struct{}),
 	}
 	s.life, s.cancel = context.WithCancel(noContext)
 	s.peers = newPeers(s.store, log)
@@ -96,10 +88,7 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 // other members.
 func (s *server) startNode() error {
 	cfg := s.cfg
-	if err := checkDataDir(cfg); err != nil {
-		return err
-	}
-	begin := &beginning{cfg: cfg}
+	begin := &beginning{cfg: cfg, log: s.log}
 	node, err := raft.Start(raft.Config{
 		FS: fsys.OS, DataDir: cfg.DataDir, WALDir: cfg.WALDir,
 		Bootstrap: begin.bootstrap, ForceNewCluster: forceNewCluster(cfg), TakeOver: s.tryOut,
@@ -113,6 +102,9 @@ func (s *server) startNode() error {
 		return err
 	}
 	s.node = node
+	if cfg.Discovery.URL != "" && !begin.empty {
+		s.log.Warn(fmt.Sprintf("discovery token ignored since a cluster has already been initialized. Valid log found at %q", cfg.WALDir))
+	}
 	if cfg.ForceNewCluster {
 		s.peers.alone = node.Ready()
 	}
@@ -133,33 +125,6 @@ func (s *server) peerHandler() http.Handler {
 	mux.Handle("/", httpapi.NewPeer(s))
 	return mux
 }
-
-// serve answers on the listeners until the server closes.
-func (s *server) serve(ls listeners, h http.Handler, kind string) *http.Server {
-	port := httpapi.NewHTTPServer(h, s.log)
-	for _, l := range ls {
-		s.log.Info("serving " + kind + " requests on http://" + l.Addr().String())
-		s.wg.Add(1)
-		go func() {
-			defer s.wg.Done()
-			if err := port.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
-				s.fail(err)
-			}
-		}()
-	}
-	return port
-}
-
-// fail ends the server because of err; only the first one counts.
-func (s *server) fail(err error) {
-	s.failing.Do(func() {
-		s.reason = err
-		close(s.fatal)
-	})
-}
-
-// failed is closed when the server cannot go on; close then says why.
-func (s *server) failed() <-chan struct{} { return s.fatal }
 
 // peerConnections bounds the connections to the peer port, out of the descriptors
 // that are kept for files and peers.
@@ -184,12 +149,7 @@ func (s *server) close() error {
 	shutdown(ctx, s.membersPort)
 	err := s.node.Close()
 	s.wg.Wait()
-	select {
-	case <-s.fatal:
-		return s.reason
-	default:
-		return err
-	}
+	return s.why(err)
 }
 
 // shutdown ends a port and waits for its requests, but not longer than ctx.

@@ -16,8 +16,8 @@ const lookupTimeout = 30 * time.Second
 // CheckBootstrap checks the initial-* flags (server spec, section 4). Call it when the data directory is empty, and only
 // then: once data exists these flags mean nothing. Every error is an *ExitError with code 1. It may resolve host names.
 func (c *Config) CheckBootstrap(ctx context.Context) error {
-	if err := c.checkBootstrapNotYet(); err != nil {
-		return err
+	if c.JoinExisting && c.Discovery.URL != "" {
+		return refuse("discovery URL should not be set when joining existing initial cluster")
 	}
 	i := slices.IndexFunc(c.InitialCluster, func(m Member) bool { return m.Name == c.Name })
 	if i < 0 {
@@ -26,16 +26,39 @@ func (c *Config) CheckBootstrap(ctx context.Context) error {
 	if !c.JoinExisting && !sameAddresses(ctx, c.AdvertisePeer, c.InitialCluster[i].PeerURLs) {
 		return c.peerURLsDiffer()
 	}
+	return c.checkDuplicates("initial")
+}
+
+// checkDuplicates: no URL may be two members'.
+func (c *Config) checkDuplicates(source string) error {
 	seen := map[string]bool{}
 	for _, m := range c.InitialCluster {
 		for _, peer := range m.PeerURLs {
 			if seen[peer] {
-				return refuse("initial cluster %s has duplicate url", printCluster(c.InitialCluster))
+				return refuse("%s cluster %s has duplicate url", source, printCluster(c.InitialCluster))
 			}
 			seen[peer] = true
 		}
 	}
 	return nil
+}
+
+// Discovered returns a copy of c with the members that a discovery service named. The error is an *ExitError.
+func (c *Config) Discovered(members []Member) (*Config, error) {
+	d := *c
+	d.InitialCluster = members
+	return &d, d.checkDuplicates("discovery")
+}
+
+// FromDNS returns a copy of c with the members that DNS named: as if they stood in --initial-cluster. The error is an
+// *ExitError: this member is not among them.
+func (c *Config) FromDNS(members []Member) (*Config, error) {
+	d := *c
+	d.InitialCluster, d.defaultCluster = members, false
+	if !slices.ContainsFunc(members, func(m Member) bool { return m.Name == c.Name }) {
+		return nil, refuse("error setting up initial cluster: cannot find local etcd member %q in SRV records", c.Name)
+	}
+	return &d, nil
 }
 
 // peerURLsDiffer says so, with etcd's hints at what was probably forgotten.

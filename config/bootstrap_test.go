@@ -21,9 +21,9 @@ func TestCheckBootstrap(t *testing.T) {
 		{"same URL twice", []string{"--initial-cluster", "n=" + self + ",m=" + self}, "initial cluster m=http://127.0.0.1:1,n=http://127.0.0.1:1 has duplicate url"},
 		{"join", []string{"--initial-cluster", "n=" + self + ",m=http://127.0.0.1:2", "--initial-cluster-state", "existing"}, ""},
 		{"three members", []string{"--initial-cluster", "n=" + self + ",m=http://127.0.0.1:2"}, ""},
-		{"discovery", []string{"--discovery", "http://d/t"}, "--discovery: "},
-		{"DNS", []string{"--discovery-srv", "d"}, "--discovery-srv: "},
-		{"proxy", []string{"--proxy", "on"}, "--proxy: "},
+		{"discovery", []string{"--discovery", "http://d/t"}, ""},
+		{"discovery of what exists", []string{"--discovery", "http://d/t", "--initial-cluster-state", "existing"},
+			"discovery URL should not be set when joining existing initial cluster"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			args := append([]string{"--name", "n", "--initial-advertise-peer-urls", self}, c.args...)
@@ -51,4 +51,31 @@ func TestConnectionsWithin(t *testing.T) {
 			t.Errorf("limit %d: %d connections and %v, want %d", limit, got, err, want)
 		}
 	}
+}
+
+// TestDiscovered: the members that a service or DNS names take the place of --initial-cluster.
+func TestDiscovered(t *testing.T) {
+	const self = "http://127.0.0.1:1"
+	two := []Member{{Name: "m", PeerURLs: []string{"http://127.0.0.1:2"}}, {Name: "n", PeerURLs: []string{self}}}
+	c := must(t, nil, "--name", "n", "--initial-advertise-peer-urls", self, "--discovery", "http://d/t")
+	if c.Token != "http://d/t" {
+		t.Errorf("the token is %q", c.Token)
+	}
+	d, err := c.Discovered(two)
+	if err != nil || len(d.InitialCluster) != 2 || len(c.InitialCluster) != 1 {
+		t.Errorf("%v of %v, %v", d.InitialCluster, c.InitialCluster, err)
+	}
+	_, err = c.Discovered([]Member{two[1], {Name: "o", PeerURLs: []string{self}}})
+	ended(t, err, 1, "discovery cluster n=http://127.0.0.1:1,o=http://127.0.0.1:1 has duplicate url")
+
+	c = must(t, nil, "--name", "n", "--initial-advertise-peer-urls", self, "--discovery-srv", "d")
+	d, err = c.FromDNS(two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.CheckBootstrap(t.Context()); err != nil {
+		t.Error(err)
+	}
+	_, err = c.FromDNS(two[:1])
+	ended(t, err, 1, `cannot find local etcd member "n" in SRV records`)
 }

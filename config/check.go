@@ -50,5 +50,5 @@ func (f *flags) checkNumbers() error {
 	case f.eventHistory < MinEventHistory || f.eventHistory > maxEventHistory:
 		return contradiction("-event-history[%d] must be from %d to %d", f.eventHistory, MinEventHistory, maxEventHistory)
 	}
-	return nil
+	return f.proxyTimes.check()
 }

@@ -15,8 +15,9 @@ func defaultCluster(name string) string {
 	return strings.Join(pairs, ",")
 }
 
-// parseCluster reads name=URL pairs; a name that is repeated has several URLs (server spec, section 2).
-func parseCluster(text string) ([]Member, error) {
+// ParseCluster reads name=URL pairs; a name that is repeated has several URLs (server spec, section 2). The members are sorted
+// by name.
+func ParseCluster(text string) ([]Member, error) {
 	if text == "" {
 		return nil, nil
 	}
@@ -40,7 +41,7 @@ func parseCluster(text string) ([]Member, error) {
 	return members, nil
 }
 
-// printCluster is the inverse of parseCluster.
+// printCluster is the inverse of ParseCluster.
 func printCluster(members []Member) string {
 	var pairs []string
 	for _, m := range members {

@@ -52,8 +52,10 @@ type Config struct {
 	StrictReconfig  bool
 	ForceNewCluster bool // drop all other members and go on alone
 
-	// Discovery is the token URL of --discovery. A member that has data ignores it, and should say so.
-	Discovery string
+	// Discovery matters to an empty data directory only. A member that has data ignores it, and should say so.
+	Discovery Discovery
+	ProxyMode bool // --proxy on or readonly: an empty directory becomes a proxy's
+	Proxy     Proxy
 
 	CORS        []string // origins as given, or "*"; empty: no CORS headers
 	EnablePprof bool
@@ -66,9 +68,6 @@ type Config struct {
 
 	// For the hints of CheckBootstrap: which of its flags were left alone.
 	defaultCluster, defaultPeerURLs bool
-	// What CheckBootstrap refuses for now.
-	proxyMode    bool
-	discoverySRV string
 }
 
 // Listen is one address to listen on.
@@ -132,7 +131,8 @@ func parse(args, environ []string) (*Config, error) {
 
 // config checks the values of the flags against each other, in etcd's order, and builds the Config from them.
 func (f *flags) config() (*Config, error) {
-	if err := f.checkBootstrapMethod(); err != nil {
+	err := f.checkBootstrapMethod()
+	if err != nil {
 		return nil, err
 	}
 	c := &Config{
@@ -148,9 +148,8 @@ func (f *flags) config() (*Config, error) {
 		Token:           f.token,
 		StrictReconfig:  f.strictReconfig,
 		ForceNewCluster: f.forceNewCluster,
-		Discovery:       f.discovery,
-		proxyMode:       f.proxy.value != "off",
-		discoverySRV:    f.value("discovery-srv"),
+		ProxyMode:       f.proxy.value != "off",
+		Proxy:           f.proxyConfig(),
 		CORS:            f.cors,
 		EnablePprof:     f.enablePprof,
 		LogLevel:        f.logLevel,
@@ -166,6 +165,9 @@ func (f *flags) config() (*Config, error) {
 		return nil, err
 	}
 	if err := f.checkNumbers(); err != nil {
+		return nil, err
+	}
+	if c.Discovery, err = f.discoveryConfig(); err != nil {
 		return nil, err
 	}
 	if err := f.cluster(c); err != nil {
@@ -196,15 +198,21 @@ func (f *flags) directories(c *Config) {
 	}
 }
 
-// cluster reads --initial-cluster. Left alone, it is this member under its own name.
+// cluster reads --initial-cluster. Left alone, it is this member under its own name. With a discovery service, the IDs are
+// made of this member and the token's URL before the others are known (server spec, section 3).
 func (f *flags) cluster(c *Config) error {
+	if c.Discovery.URL != "" {
+		c.Token = c.Discovery.URL
+		c.InitialCluster = []Member{{Name: c.Name, PeerURLs: c.AdvertisePeer}}
+		return nil
+	}
 	text := f.initialCluster
 	if text == defaultCluster(defaultName) && c.Name != defaultName {
 		text = defaultCluster(c.Name)
 	}
 	c.defaultCluster = text == defaultCluster(c.Name)
 	c.defaultPeerURLs = strings.Join(c.AdvertisePeer, ",") == defaultPeerURLs
-	members, err := parseCluster(text)
+	members, err := ParseCluster(text)
 	if err != nil {
 		return refuse("error setting up initial cluster: %v", err)
 	}

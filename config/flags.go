@@ -40,8 +40,10 @@ type flags struct {
 	advertisePeer, advertiseClient  urlList
 	initialCluster, token           string
 	clusterState                    choice
-	discovery                       string
+	discovery, discoveryProxy       string
+	discoverySRV, discoverySRVName  string
 	discoveryFallback, proxy        choice
+	proxyTimes                      proxyTimes
 	strictReconfig, forceNewCluster bool
 	cors                            origins
 	enablePprof, debug, version     bool
@@ -67,10 +69,10 @@ func newFlags() *flags {
 	f.all.Usage = func() {}
 	f.group("Member", f.memberFlags)
 	f.group("Cluster", f.clusterFlags)
-	f.group("Discovery"+later, f.discoveryFlags)
+	f.group("Discovery", f.discoveryFlags)
 	f.group("Logging and profiling", f.logFlags)
 	f.group("TLS"+later, f.tlsFlags)
-	f.group("Proxy"+later, f.proxyFlags)
+	f.group("Proxy", f.proxyFlags)
 	f.group("Unsafe"+later, func(s *flag.FlagSet) {
 		s.BoolVar(&f.forceNewCluster, "force-new-cluster", false, "Drop all other members and go on alone with the data that is here.")
 	})
@@ -127,9 +129,9 @@ func (f *flags) discoveryFlags(s *flag.FlagSet) {
 	s.StringVar(&f.discovery, "discovery", "", "`URL` of a token at a discovery service.")
 	f.discoveryFallback = choice{value: "proxy", of: []string{"exit", "proxy"}}
 	s.Var(&f.discoveryFallback, "discovery-fallback", "`What` to become if the token is full: proxy or exit.")
-	s.String("discovery-proxy", "", "HTTP proxy `URL` for requests to the discovery service.")
-	s.String("discovery-srv", "", "DNS `domain` whose SRV records name the members.")
-	s.String("discovery-srv-name", "", "`Suffix` of the service name in --discovery-srv queries.")
+	s.StringVar(&f.discoveryProxy, "discovery-proxy", "", "HTTP proxy `URL` for requests to the discovery service.")
+	s.StringVar(&f.discoverySRV, "discovery-srv", "", "DNS `domain` whose SRV records name the members.")
+	s.StringVar(&f.discoverySRVName, "discovery-srv-name", "", "`Suffix` of the service name in --discovery-srv queries.")
 }
 
 func (f *flags) logFlags(s *flag.FlagSet) {
@@ -138,16 +140,6 @@ func (f *flags) logFlags(s *flag.FlagSet) {
 	f.logFormat = choice{value: "console", of: []string{"console", "json"}}
 	s.Var(&f.logFormat, "log-format", "`Format`: console (lines for people) or json.")
 	s.BoolVar(&f.enablePprof, "enable-pprof", false, "Serve profiles below /debug/pprof on the client port.")
-}
-
-func (f *flags) proxyFlags(s *flag.FlagSet) {
-	f.proxy = choice{value: "off", of: []string{"off", "readonly", "on"}}
-	s.Var(&f.proxy, "proxy", "`Mode`: off, readonly or on.")
-	s.Uint("proxy-failure-wait", 5000, "`Milliseconds` that a failed member is left alone.")
-	s.Uint("proxy-refresh-interval", 30000, "`Milliseconds` between two looks at the member list.")
-	s.Uint("proxy-dial-timeout", 1000, "`Milliseconds` for connecting. 0: no limit.")
-	s.Uint("proxy-write-timeout", 5000, "`Milliseconds` for sending. 0: no limit.")
-	s.Uint("proxy-read-timeout", 0, "`Milliseconds` for receiving. 0: no limit; anything else breaks watches.")
 }
 
 func (f *flags) addressFlags(s *flag.FlagSet) {

@@ -45,3 +45,15 @@ func (c *cors) set(h http.Header, r *http.Request) {
 	h["Access-Control-Allow-Methods"] = corsMethods
 	h["Access-Control-Allow-Headers"] = corsHeaders
 }
+
+// WithCORS adds the CORS headers of a client port to what h answers, and answers OPTIONS itself, as the client port does. For
+// h that is none: a proxy.
+func WithCORS(origins []string, h http.Handler) http.Handler {
+	c := newCORS(origins)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.set(w.Header(), r)
+		if r.Method != http.MethodOptions {
+			h.ServeHTTP(w, r)
+		}
+	})
+}

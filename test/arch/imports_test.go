@@ -17,13 +17,15 @@ var mayImport = map[string][]string{
 	"eventhistory":   {},
 	"fsys":           {},
 	"config":         {},
+	"discovery":      {"config"},
+	"proxy":          {"fsys"},
 	"store":          {"tree", "ttl", "eventhistory"},
 	"snapshot":       {"fsys"},
 	"raft/wal":       {"fsys"},
 	"raft/transport": {},
 	"raft":           {"raft/wal", "snapshot", "fsys"},
 	"httpapi":        {"store", "eventhistory"},
-	"":               {"store", "eventhistory", "fsys", "config", "snapshot", "raft", "raft/transport", "httpapi"}, // main
+	"":               {"store", "eventhistory", "fsys", "config", "snapshot", "raft", "raft/transport", "httpapi", "discovery", "proxy"}, // main
 }
 
 // TestImportGraph holds the product's packages to mayImport. Tests may import more, the tests' packages anything; but the

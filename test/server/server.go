@@ -32,8 +32,10 @@ type Options struct {
 	Client string
 	Peer   string // host:port to serve peers on; "" is a free one
 
-	Args []string // further flags; they come last and so win
-	Env  []string // further variables, NAME=value; of the test's own environment, ETCD_* and PANDO_* are left out
+	// Bootstrap are the flags by which it finds its cluster; nil is --initial-cluster with itself alone.
+	Bootstrap []string
+	Args      []string // further flags; they come last and so win
+	Env       []string // further variables, NAME=value; of the test's own environment, ETCD_* and PANDO_* are left out
 }
 
 // Server is a process that was started. Its methods are called by the test's goroutine.
@@ -98,12 +100,14 @@ func (s *Server) launch(o Options) error {
 	if o.Name == "" {
 		o.Name = "default"
 	}
-	s.cmd = exec.Command(o.Binary, append([]string{
+	if o.Bootstrap == nil {
+		o.Bootstrap = []string{"--initial-cluster", o.Name + "=" + s.Peer}
+	}
+	s.cmd = exec.Command(o.Binary, append(append([]string{
 		"--name", o.Name, "--data-dir", o.Dir,
 		"--listen-client-urls", "http://" + o.Client, "--advertise-client-urls", "http://" + o.Client,
 		"--listen-peer-urls", s.Peer, "--initial-advertise-peer-urls", s.Peer,
-		"--initial-cluster", o.Name + "=" + s.Peer,
-	}, o.Args...)...)
+	}, o.Bootstrap...), o.Args...)...)
 	s.cmd.Env = append(environment(), o.Env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	// A test process that is killed takes its servers with it.

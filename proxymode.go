@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"pando/config"
+	"pando/discovery"
+	"pando/fsys"
+	"pando/httpapi"
+	"pando/proxy"
+)
+
+// proxyServer is a running proxy and its port.
+type proxyServer struct {
+	service
+	proxy *proxy.Proxy
+	port  *http.Server
+}
+
+// startProxy binds the ports, finds members to begin with and serves.
+func startProxy(cfg *config.Config, log *zap.Logger) (process, error) {
+	connections, err := config.CheckFDLimit()
+	if err != nil {
+		return nil, err
+	}
+	clients, err := listen(cfg.ListenClient, log)
+	if err != nil {
+		return nil, err
+	}
+	s := &proxyServer{service: newService(log)}
+	s.proxy, err = proxy.New(noContext, proxy.Config{
+		FS: fsys.OS, DataDir: cfg.DataDir,
+		Bootstrap:   func(ctx context.Context) ([]string, error) { return firstPeers(ctx, cfg, log) },
+		Ask:         askCluster,
+		CORS:        len(cfg.CORS) > 0,
+		FailureWait: cfg.Proxy.FailureWait, RefreshInterval: cfg.Proxy.RefreshInterval,
+		DialTimeout: cfg.Proxy.DialTimeout, WriteTimeout: cfg.Proxy.WriteTimeout, ReadTimeout: cfg.Proxy.ReadTimeout,
+		Logger: log,
+	})
+	if err != nil {
+		clients.close()
+		return nil, err
+	}
+	s.stop = watchSignals()
+	// Each client may need a connection to a member.
+	clients.limit(max(1, connections/2))
+	h := httpapi.WithCORS(cfg.CORS, s.proxy)
+	if cfg.Proxy.ReadOnly {
+		h = proxy.ReadOnly(h)
+	}
+	for _, l := range cfg.ListenClient {
+		log.Info("proxy: listening for client requests on " + l.URL)
+	}
+	s.port = s.serve(clients, h, "client")
+	return s, nil
+}
+
+// close stops the proxy: watches are cut, because nothing else would end them; other requests get their answers.
+func (s *proxyServer) close() error {
+	ctx, cancel := context.WithTimeout(noContext, drain)
+	defer cancel()
+	s.proxy.StopWatches()
+	shutdown(ctx, s.port)
+	s.proxy.Close()
+	s.wg.Wait()
+	return s.why(nil)
+}
+
+// firstPeers are the peer URLs that a proxy without a file begins with.
+func firstPeers(ctx context.Context, cfg *config.Config, log *zap.Logger) ([]string, error) {
+	members, err := cfg.InitialCluster, error(nil)
+	switch d := cfg.Discovery; {
+	case d.URL != "":
+		members, err = tokenOf(cfg, log).Members(ctx)
+	case d.SRV != "":
+		members, err = discovery.DNS{Domain: d.SRV, Suffix: d.SRVName, Logger: log}.Members(ctx, "", nil)
+	}
+	var urls []string
+	for _, m := range members {
+		urls = append(urls, m.PeerURLs...)
+	}
+	slices.Sort(urls)
+	return urls, err
+}
+
+// askCluster implements proxy.Config.Ask.
+func askCluster(ctx context.Context, peerURL string) (proxy.Cluster, error) {
+	c, err := askMember(ctx, peerURL, joinTimeout)
+	if err != nil {
+		return proxy.Cluster{}, err
+	}
+	all := proxy.Cluster{ID: c.id}
+	for _, m := range c.members {
+		all.PeerURLs = append(all.PeerURLs, m.PeerURLs...)
+		all.ClientURLs = append(all.ClientURLs, m.ClientURLs...)
+	}
+	return all, nil
+}
