@@ -14,7 +14,7 @@ BENCHTIME ?= 1s
 export PANDO_KILLS ?= 8
 
 # Tests of whole processes: the race detector sees nothing of those, and would double the time.
-PROCESS  := kill fault takeover etcd34 etcd238 cluster
+PROCESS  := kill fault takeover etcd34 etcd238 cluster bootstrap proxy
 UNIT      = $(shell go list ./... | grep -v -E '^pando/test/($(subst $() ,|,$(PROCESS) bench clients conformance))(/|$$)')
 GO_FILES  = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 
@@ -45,8 +45,12 @@ test-takeover: ## data directories that real etcds wrote
 test-cluster: ## clusters of processes, on a network that is cut, with members that are killed, frozen and replaced
 test-etcd34: ## Pando beside Debian's etcd 3.4
 test-etcd238: ## one data directory from Pando to etcd 2.3.8 and back; PANDO_TEST_ETCD238 names its binary
-$(filter-out test-etcd34 test-cluster,$(PROCESS:%=test-%)): test-%:
+test-bootstrap: ## clusters that find themselves through a discovery service, Debian's too, and through DNS
+test-proxy: ## proxy mode in front of members that are killed and replaced
+$(filter-out test-etcd34 test-cluster test-bootstrap,$(PROCESS:%=test-%)): test-%:
 	go test -count=1 -timeout 15m ./test/$*/...
+test-bootstrap:
+	@test/install/with.sh "the tests of discovery" go test -count=1 -timeout 15m ./test/bootstrap/...
 test-cluster:
 	@test/install/with.sh "the tests of clusters" env PANDO_TEST_CLUSTER=1 go test -count=1 -timeout 15m ./test/cluster/...
 .PHONY: test-faults

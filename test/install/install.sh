@@ -1,7 +1,7 @@
 #!/bin/bash
-# Installs what the tests need and is not there yet: a C compiler for the race detector, etcd 3.4 to compare with, and
-# what test/clients/install.sh brings. Idempotent, and quick when nothing is missing. etcd is never started: it would take
-# the ports that a Pando on this machine wants.
+# Installs what the tests need and is not there yet: a C compiler for the race detector, etcd 3.4 to compare with,
+# etcd-discovery, and what test/clients/install.sh brings. Idempotent, and quick when nothing is missing. No service is
+# started: etcd would take the ports that a Pando on this machine wants.
 #
 # Exit codes: 0 all is there; 2 something is missing and this machine cannot install it (not root, or no apt); else it failed.
 set -euo pipefail
@@ -13,6 +13,7 @@ has() { command -v "$1" >/dev/null; }
 missing() {
 	has gcc || echo gcc libc6-dev
 	has etcd || echo etcd-server
+	has discovery.etcd.io || echo etcd-discovery
 }
 
 # without_services runs a command during which no package may start the service it brings.
@@ -34,9 +35,13 @@ install_packages() {
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get update --quiet --quiet
 	without_services apt-get install --quiet --quiet --yes --no-install-recommends "$@" >/dev/null
-	# Nor shall the next boot start it.
-	if [[ " $* " == *" etcd-server "* ]] && [ -d /run/systemd/system ]; then
+	# Nor shall the next boot start them.
+	[ -d /run/systemd/system ] || return 0
+	if [[ " $* " == *" etcd-server "* ]]; then
 		systemctl disable --quiet etcd
+	fi
+	if [[ " $* " == *" etcd-discovery "* ]]; then
+		systemctl disable --quiet etcd-discovery
 	fi
 }
 
