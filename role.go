@@ -33,6 +33,9 @@ func begin(cfg *config.Config, log *zap.Logger) (process, error) {
 	if who != nobody {
 		log.Info("the server is already initialized as " + string(who) + " before, starting as etcd " + string(who) + "...")
 	}
+	if d := cfg.Discovery; who == proxyRole && d.URL+d.SRV != "" {
+		log.Warn("discovery ignored since the proxy has already been initialized", zap.String("token", d.URL), zap.String("domain", d.SRV))
+	}
 	if who == proxyRole || who == nobody && cfg.ProxyMode {
 		return startProxy(cfg, log)
 	}

@@ -59,6 +59,7 @@ type Proxy struct {
 	transport *http.Transport
 	forward   http.Handler
 	metrics   *metrics
+	pace      time.Duration // paceTimeout
 
 	// peers, id and written are the refresher's: the peer URLs as known last, whose they are, and what the file holds.
 	peers, written []string
@@ -78,7 +79,7 @@ type Proxy struct {
 func New(ctx context.Context, cfg Config) (*Proxy, error) {
 	p := &Proxy{
 		cfg: cfg, log: cfg.Logger, file: newClusterFile(cfg.FS, cfg.DataDir),
-		transport: newTransport(cfg), metrics: newMetrics(),
+		transport: newTransport(cfg), metrics: newMetrics(), pace: paceTimeout,
 		looked: make(chan struct{}), hurry: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	peers, found, err := p.file.load()

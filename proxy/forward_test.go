@@ -286,3 +286,58 @@ func newRecorder() *recorder                    { return &recorder{http.Header{}
 func (r *recorder) Header() http.Header         { return r.header }
 func (r *recorder) WriteHeader(status int)      { r.status = status }
 func (r *recorder) Write(b []byte) (int, error) { return len(b), nil }
+
+// A client that does not send what it announced, or does not take what it asked for, is cut; one that waits is not.
+func TestPace(t *testing.T) {
+	broken := make(chan bool, 10)
+	b := newBackend(t, func(c net.Conn, r *http.Request) bool {
+		if r.URL.Query().Has("wait") {
+			<-time.After(300 * time.Millisecond) // several paces
+			return ok(c, r)
+		}
+		if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"); err != nil {
+			return false
+		}
+		for piece := strings.Repeat("x", 1<<20); ; {
+			if _, err := fmt.Fprintf(c, "%x\r\n%s\r\n", len(piece), piece); err != nil {
+				broken <- true
+				return false
+			}
+		}
+	})
+	p, port := start(t, nil, b.url)
+	p.pace = 50 * time.Millisecond
+	for name, c := range map[string]struct {
+		request string
+		cut     bool
+	}{
+		"sends nothing":         {"PUT /v2/keys/a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nvalue", true},
+		"takes nothing":         {"GET /v2/keys/a HTTP/1.1\r\nHost: x\r\n\r\n", true},
+		"waits":                 {"GET /v2/keys/a?wait=true HTTP/1.1\r\nHost: x\r\n\r\n", false},
+		"waits, having sent":    {"GET /v2/keys/a?wait=true HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nvalue", false},
+		"waits, not yet having": {"GET /v2/keys/a?wait=true HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nvalue", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c1, err := net.Dial("tcp", strings.TrimPrefix(port, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c1.Close()
+			if _, err := io.WriteString(c1, c.request); err != nil {
+				t.Fatal(err)
+			}
+			if name == "takes nothing" {
+				select {
+				case <-broken:
+				case <-time.After(10 * time.Second):
+					t.Error("the member's connection stays open")
+				}
+				return
+			}
+			resp, err := http.ReadResponse(bufio.NewReader(c1), nil)
+			if got := err != nil || resp.StatusCode != 200; got != c.cut {
+				t.Errorf("%v, %v", resp, err)
+			}
+		})
+	}
+}

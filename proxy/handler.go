@@ -3,10 +3,8 @@ package proxy
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // ServeHTTP answers what is about the proxy itself and passes on everything else.
@@ -24,7 +22,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.metrics.come(r)
 	if r.ContentLength != 0 {
-		r.Body = newPacedBody(w, r.Body)
+		r.Body = newPacedBody(w, r.Body, p.pace)
 	}
 	if isWatch(r) {
 		ctx, cancel := context.WithCancel(r.Context())
@@ -37,7 +35,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case <-r.Context().Done():
 		panic(http.ErrAbortHandler)
 	}
-	p.forward.ServeHTTP(w, r)
+	p.forward.ServeHTTP(newPacedWriter(w, p.pace), r)
 }
 
 // isWatch: it may be answered at any time, or never.
@@ -86,39 +84,3 @@ func writeMessage(w http.ResponseWriter, status int, err error) {
 	w.WriteHeader(status)
 	_, _ = w.Write(text)
 }
-
-const (
-	// paceTimeout is how long a client may take for each paceBytes of a body, as on a member's port.
-	paceTimeout = 30 * time.Second
-	paceBytes   = 32 << 10
-)
-
-// pacedBody gives a client a deadline for each piece of its body. After the last the connection may be silent for as
-// long as it likes: a watch's body must not end the watch.
-type pacedBody struct {
-	io.ReadCloser
-	c    *http.ResponseController
-	left int // of the piece
-}
-
-func newPacedBody(w http.ResponseWriter, body io.ReadCloser) *pacedBody {
-	b := &pacedBody{ReadCloser: body, c: http.NewResponseController(w), left: paceBytes}
-	b.deadline(time.Now().Add(paceTimeout))
-	return b
-}
-
-func (b *pacedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.left -= n
-	switch {
-	case err == io.EOF:
-		b.deadline(time.Time{})
-	case err == nil && b.left <= 0:
-		b.left = paceBytes
-		b.deadline(time.Now().Add(paceTimeout))
-	}
-	return n, err
-}
-
-// deadline does nothing on what is no connection.
-func (b *pacedBody) deadline(t time.Time) { _ = b.c.SetReadDeadline(t) }

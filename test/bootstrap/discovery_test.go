@@ -301,7 +301,13 @@ func TestProxyWaits(t *testing.T) {
 	s := startService(t)
 	token := s.token(t, "wait", "1")
 	p := node(t, "p", token, "--proxy", "on")
-	await(t, "the proxy", says(p, "discovery: found 0 peer(s), waiting for 1 more"))
+	waiting := node(t, "q", token, "--proxy", "on")
+	for _, w := range []*server.Server{p, waiting} {
+		await(t, "the proxy", says(w, "discovery: found 0 peer(s), waiting for 1 more"))
+	}
+	if err := waiting.Stop(); err != nil { // at any time
+		t.Error(err)
+	}
 	n := node(t, "n1", token)
 	ready(t, n, p)
 	oneCluster(t, p, n)
