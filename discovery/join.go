@@ -80,6 +80,7 @@ func (s Service) find(ctx context.Context, self *member) ([]config.Member, error
 	}
 	at := search{client: c, log: s.Logger, self: self}
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
+		began := time.Now()
 		nodes, size, err := at.attempt(ctx)
 		switch {
 		case err == nil:
@@ -88,6 +89,9 @@ func (s Service) find(ctx context.Context, self *member) ([]config.Member, error
 			return nil, err
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
+		}
+		if time.Since(began) > wait { // it was there for a while
+			wait = firstWait
 		}
 		s.Logger.Error("discovery: error connecting to "+c.token.Redacted()+", retrying in "+wait.String(), zap.Error(err))
 		select {

@@ -2,7 +2,9 @@ package dns
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -77,6 +79,44 @@ func (z *zone) wasAsked(question string) bool {
 	return false
 }
 
+func (z *zone) add(question, text string) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.records[question] = append(z.records[question], text)
+}
+
+// post sends JSON, which has to be answered with 201.
+func post(url, body string) error {
+	resp, err := http.Post(url, "application/json", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		return errors.New(resp.Status)
+	}
+	return nil
+}
+
+// await tries until there is no error.
+func await(t *testing.T, what string, try func() error) {
+	t.Helper()
+	late := time.After(patience)
+	next := time.NewTicker(10 * time.Millisecond)
+	defer next.Stop()
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		select {
+		case <-next.C:
+		case <-late:
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+}
+
 func port(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
 
 // srv is a record's text for one of the addresses.
@@ -122,7 +162,7 @@ func TestCluster(t *testing.T) {
 		records["A "+host] = []string{"127.0.0.1"}
 	}
 	z := serve(t, records)
-	var all []*server.Server
+	all := []*server.Server{}
 	for i, p := range peers {
 		// Names like the numbers that the others get.
 		all = append(all, member(t, strconv.Itoa(i), fmt.Sprintf("node%d.pando.test", i+1), p))
@@ -140,6 +180,17 @@ func TestCluster(t *testing.T) {
 	defer c.Close()
 	if a, err := c.Do(t.Context(), "PUT", keys.Path("/a"), keys.Form("value", "1")); err != nil || !a.OK() {
 		t.Fatal(a, err)
+	}
+	fourth := server.FreeAddr(t)
+	peers = append(peers, fourth)
+	z.add("SRV _etcd-server._tcp.example.test.", srv("node4.pando.test.", fourth))
+	z.add("A node4.pando.test.", "127.0.0.1")
+	await(t, "a member more", func() error {
+		return post(all[0].Endpoint+"/v2/members", fmt.Sprintf(`{"peerURLs":["http://node4.pando.test:%s"]}`, port(fourth)))
+	})
+	all = append(all, member(t, "new", "node4.pando.test", fourth, "--initial-cluster-state", "existing"))
+	if err := all[4].Ready(patience); err != nil {
+		t.Fatalf("%v\n%s", err, all[4].Log())
 	}
 	for _, n := range all {
 		c := keys.New(n.Endpoint, 1)
