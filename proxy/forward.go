@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -42,6 +43,7 @@ func (p *Proxy) forwarder() http.Handler {
 			r.Out.Header.Del("X-Idempotency-Key")
 		},
 		ErrorHandler: p.refuse,
+		BufferPool:   buffers{},
 	}
 	if p.cfg.CORS {
 		h.ModifyResponse = func(r *http.Response) error {
@@ -55,6 +57,17 @@ func (p *Proxy) forwarder() http.Handler {
 	h.ErrorLog, _ = zap.NewStdLogAt(p.log, zap.DebugLevel)
 	return h
 }
+
+// bufferSize is how much of an answer is in memory.
+const bufferSize = 32 << 10
+
+var bufferPool = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+// buffers is an httputil.BufferPool.
+type buffers struct{}
+
+func (buffers) Get() []byte  { return bufferPool.Get().(*[bufferSize]byte)[:] }
+func (buffers) Put(b []byte) { bufferPool.Put((*[bufferSize]byte)(b)) }
 
 // RoundTrip implements http.RoundTripper: it sends a request to the first member that can be reached. Only what cannot have
 // been received is sent again, unless it changes nothing.
