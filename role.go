@@ -58,7 +58,10 @@ func begin(cfg *config.Config, log *zap.Logger) (process, error) {
 // around them), and those that a takeover leaves.
 func roleOf(dir string, log *zap.Logger) (role, error) {
 	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return nobody, nil // who opens it will say what to do
+	case err != nil:
 		return nobody, fmt.Errorf("%w: %w", raft.ErrDataDir, err)
 	}
 	found := map[role]bool{}

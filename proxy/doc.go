@@ -61,9 +61,10 @@ type Proxy struct {
 	metrics   *metrics
 	pace      time.Duration // paceTimeout
 
-	// peers, id and written are the refresher's: the peer URLs as known last, whose they are, and what the file holds.
+	// These are the refresher's: the peer URLs as known last, whose they are, what the file holds, and that nobody answers.
 	peers, written []string
 	id             uint64
+	silent         bool
 
 	looked  chan struct{} // closed when the members have been asked once
 	hurry   chan struct{} // holds one wish to ask them soon

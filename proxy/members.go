@@ -74,10 +74,15 @@ func (p *Proxy) refresh() {
 	}
 	c, err := p.mostSay(p.askAll())
 	if err != nil {
-		if p.life.Err() == nil {
+		if p.life.Err() == nil && !p.silent { // once, not each second
+			p.silent = true
 			p.log.Warn("proxy: no member tells who the members are; keeping to those that are known", zap.Strings("peer urls", p.peers), zap.Error(err))
 		}
 		return
+	}
+	if p.silent {
+		p.silent = false
+		p.log.Info("proxy: members tell who they are again", zap.Strings("peer urls", c.PeerURLs))
 	}
 	p.id, p.peers = c.ID, c.PeerURLs
 	if len(c.ClientURLs) > 0 { // members that have just been started have none yet

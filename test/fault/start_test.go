@@ -64,14 +64,19 @@ func TestOldLayout(t *testing.T) {
 	c.served(t, restart(t, again), index)
 }
 
-// A proxy's directory is not a member's.
+// A proxy whose list of members is damaged, and a directory that two claim.
 func TestProxyDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	if err := os.MkdirAll(filepath.Join(dir, "proxy"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	create(t, filepath.Join(dir, "proxy", "cluster"), []byte(`{"PeerURLs":["http://127.0.0.1:2380"]}`))
-	refused(t, dir, "ERROR", dir, "proxy")
+	file := filepath.Join(dir, "proxy", "cluster")
+	create(t, file, []byte(`{"PeerURLs":["http://127.0.0.1:2380"`))
+	refused(t, dir, "ERROR", file, "Remove the file to begin again")
+	if err := os.MkdirAll(filepath.Join(dir, "member"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, dir, "ERROR", dir, "Both member and proxy directories exist")
 }
 
 // An address that somebody else has, and that was asked for by name.

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -232,13 +231,9 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// The data directory decides what is started (server spec, section 4).
-func TestDirectoryDecides(t *testing.T) {
+// The data directory of a member decides what is started, and not the flag (server spec, section 4).
+func TestMemberStaysOne(t *testing.T) {
 	t.Parallel()
-	c := cluster.Start(t, cluster.Options{Size: 1})
-	m := c.Members()[0]
-
-	// A member's stays one.
 	member := server.Start(t, server.Options{})
 	if err := member.Stop(); err != nil {
 		t.Fatal(err)
@@ -246,29 +241,6 @@ func TestDirectoryDecides(t *testing.T) {
 	again := server.Start(t, server.Options{Dir: member.Dir, Args: []string{"--proxy", "on"}})
 	if !strings.Contains(again.Log(), "initialized as member before") || strings.Contains(again.Log(), "proxy: ") {
 		t.Errorf("not started as a member:\n%s", again.Log())
-	}
-
-	// Both is nobody's.
-	if err := os.Mkdir(filepath.Join(m.Dir, "proxy"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	both := server.Launch(t, server.Options{Dir: m.Dir})
-	if err := both.Wait(patience); err == nil || err.Error() != "exit status 1" ||
-		!strings.Contains(both.Log(), "invalid datadir. Both member and proxy directories exist") {
-		t.Errorf("%v\n%s", err, both.Log())
-	}
-
-	// A damaged file is not replaced.
-	dir := filepath.Join(t.TempDir(), "data")
-	if err := os.MkdirAll(filepath.Join(dir, "proxy"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "proxy", "cluster"), []byte("{"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	damaged := launch(t, dir, initial(m))
-	if err := damaged.Wait(patience); err == nil || err.Error() != "exit status 1" || !strings.Contains(damaged.Log(), "Remove the file to begin again") {
-		t.Errorf("%v\n%s", err, damaged.Log())
 	}
 }
 
