@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net/url"
 
 	"go.uber.org/zap"
 
@@ -75,19 +76,22 @@ func tokenOf(cfg *config.Config, log *zap.Logger) discovery.Service {
 
 // explainDiscovery says what can be done about a discovery that failed, in the words of the reference.
 func explainDiscovery(cfg *config.Config, log *zap.Logger, err error) {
-	url := cfg.Discovery.URL
+	token := cfg.Discovery.URL
+	if u, err := url.Parse(token); err == nil {
+		token = u.Redacted()
+	}
 	switch {
 	case errors.Is(err, discovery.ErrDuplicateID):
-		log.Error("member \"" + cfg.Name + "\" has previously registered with discovery service token (" + url + ").")
+		log.Error("member \"" + cfg.Name + "\" has previously registered with discovery service token (" + token + ").")
 		log.Error("But no valid cluster configuration was found in the given data dir (" + cfg.DataDir + ").")
 		log.Info("Please check the given data dir path if the previous bootstrap succeeded")
 		log.Info("or use a new discovery token if the previous bootstrap failed.")
 	case errors.Is(err, discovery.ErrDuplicateName):
-		log.Error("member with duplicated name has registered with discovery service token(" + url + ").")
+		log.Error("member with duplicated name has registered with discovery service token(" + token + ").")
 		log.Error("please check (cURL) the discovery token for more information.")
 		log.Error("please do not reuse the discovery token and generate a new one to bootstrap the cluster.")
 	default:
-		log.Info("discovery token " + url + " was used, but failed to bootstrap the cluster.")
+		log.Info("discovery token " + token + " was used, but failed to bootstrap the cluster.")
 		log.Info("please generate a new discovery token and try to bootstrap again.")
 	}
 }

@@ -70,6 +70,18 @@ type Config struct {
 	defaultCluster, defaultPeerURLs bool
 }
 
+// Discovery says where a member without data, or a proxy, finds the members of its cluster, if not in --initial-cluster. At
+// most one of URL and SRV is set. Nothing of it is checked: it means nothing once data exists.
+type Discovery struct {
+	URL   string // a token of a discovery service; "" is none
+	Proxy string // HTTP proxy for the way there, URL or host:port; "" is none
+	// FallBackToProxy: what to become if the token is full. Otherwise that is a reason to exit.
+	FallBackToProxy bool
+
+	SRV     string // DNS domain; "" is none
+	SRVName string // suffix of the service's name
+}
+
 // Listen is one address to listen on.
 type Listen struct {
 	URL     string // http://host:port
@@ -131,8 +143,7 @@ func parse(args, environ []string) (*Config, error) {
 
 // config checks the values of the flags against each other, in etcd's order, and builds the Config from them.
 func (f *flags) config() (*Config, error) {
-	err := f.checkBootstrapMethod()
-	if err != nil {
+	if err := f.checkBootstrapMethod(); err != nil {
 		return nil, err
 	}
 	c := &Config{
@@ -150,10 +161,14 @@ func (f *flags) config() (*Config, error) {
 		ForceNewCluster: f.forceNewCluster,
 		ProxyMode:       f.proxy.value != "off",
 		Proxy:           f.proxyConfig(),
-		CORS:            f.cors,
-		EnablePprof:     f.enablePprof,
-		LogLevel:        f.logLevel,
-		LogFormat:       f.logFormat.value,
+		Discovery: Discovery{
+			URL: f.discovery, Proxy: f.discoveryProxy, FallBackToProxy: f.discoveryFallback.value == "proxy",
+			SRV: f.discoverySRV, SRVName: f.discoverySRVName,
+		},
+		CORS:        f.cors,
+		EnablePprof: f.enablePprof,
+		LogLevel:    f.logLevel,
+		LogFormat:   f.logFormat.value,
 	}
 	if !f.given("ttl-grace") {
 		c.TTLGrace = c.Election
@@ -165,9 +180,6 @@ func (f *flags) config() (*Config, error) {
 		return nil, err
 	}
 	if err := f.checkNumbers(); err != nil {
-		return nil, err
-	}
-	if c.Discovery, err = f.discoveryConfig(); err != nil {
 		return nil, err
 	}
 	if err := f.cluster(c); err != nil {

@@ -47,10 +47,13 @@ type client struct {
 	token url.URL
 }
 
-func newClient(token string, proxy *url.URL) (*client, error) {
+func newClient(token, proxy string) (*client, error) {
 	u, err := url.Parse(token)
-	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") == "" {
-		return nil, ErrBadEndpoint // without a path there is no token
+	switch {
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+		return nil, fmt.Errorf("%w: %q is no URL like http://host:2379/v2/keys/_etcd/registry/TOKEN", ErrBadEndpoint, token)
+	case strings.Trim(u.Path, "/") == "":
+		return nil, fmt.Errorf("%w: the URL names no token", ErrBadEndpoint)
 	}
 	u.RawQuery, u.Fragment = "", ""
 	transport := &http.Transport{
@@ -60,8 +63,15 @@ func newClient(token string, proxy *url.URL) (*client, error) {
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: maxAnswer,
 	}
-	if proxy != nil {
-		transport.Proxy = http.ProxyURL(proxy)
+	if proxy != "" {
+		if !strings.Contains(proxy, "://") {
+			proxy = "http://" + proxy
+		}
+		through, err := url.Parse(proxy)
+		if err != nil || through.Host == "" {
+			return nil, fmt.Errorf("invalid proxy address %q: it has to be a URL like http://host:3128", proxy)
+		}
+		transport.Proxy = http.ProxyURL(through)
 	}
 	return &client{token: *u, http: &http.Client{
 		Transport: transport,

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -27,8 +26,8 @@ const (
 
 // Service is a discovery service's token.
 type Service struct {
-	URL    string   // of the token's directory
-	Proxy  *url.URL // HTTP proxy for the way there; nil is none
+	URL    string // of the token's directory
+	Proxy  string // HTTP proxy for the way there, URL or host:port; "" is none
 	Logger *zap.Logger
 }
 
@@ -74,9 +73,6 @@ func (s Service) find(ctx context.Context, self *member) ([]config.Member, error
 	c, err := newClient(s.URL, s.Proxy)
 	if err != nil {
 		return nil, err
-	}
-	if s.Proxy != nil {
-		s.Logger.Info("discovery: using the proxy " + s.Proxy.Redacted())
 	}
 	at := search{client: c, log: s.Logger, self: self}
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {

@@ -97,7 +97,8 @@ func TestRefused(t *testing.T) {
 		"nobody":      {s.token(t, "zero", "0"), []string{"discovery: size key is bad"}},
 		"no keys":     {s.Endpoint + "/version", []string{"discovery: bad discovery endpoint"}},
 		"no JSON":     {s.Endpoint + "/health", []string{"discovery: bad discovery endpoint"}},
-		"no path":     {s.Endpoint, []string{"discovery: bad discovery endpoint"}},
+		"no path":     {s.Endpoint, []string{"discovery: bad discovery endpoint: the URL names no token"}},
+		"no URL":      {"token", []string{"discovery: bad discovery endpoint: "}},
 		"not a token": {s.Endpoint + "/v2/keys/", []string{"failed to join discovery cluster (100: Key not found (/_config)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,6 +109,9 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
+	t.Run("proxy", func(t *testing.T) {
+		ends(t, node(t, "n1", s.token(t, "one", "1"), "--discovery-proxy", "http://"), "invalid proxy address")
+	})
 	t.Run("existing", func(t *testing.T) {
 		ends(t, node(t, "n1", s.token(t, "old", "1"), "--initial-cluster-state", "existing"),
 			"discovery URL should not be set when joining existing initial cluster")
