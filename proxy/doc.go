@@ -16,7 +16,7 @@ package proxy
 
 import (
 	"context"
-	"crypto/tls"
+	"net"
 	"net/http"
 	"time"
 
@@ -33,8 +33,9 @@ type Config struct {
 	Bootstrap func(context.Context) ([]string, error)
 	// Ask reads the member list from a peer URL. It is called from several goroutines and keeps the context's deadline.
 	Ask func(ctx context.Context, peerURL string) (Cluster, error)
-	// TLS is for the way to the members; nil is that of net/http.
-	TLS *tls.Config
+	// Transport makes the transport to the members around a function that connects, and decides about TLS. New sets its other
+	// fields. nil is net/http's.
+	Transport func(Connect) *http.Transport
 	// CORS says that the caller adds CORS headers: those of the members are dropped, since browsers take no two.
 	CORS bool
 
@@ -42,6 +43,9 @@ type Config struct {
 	DialTimeout, WriteTimeout, ReadTimeout time.Duration
 	Logger                                 *zap.Logger
 }
+
+// Connect opens a connection, as net.Dialer.DialContext does.
+type Connect = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // Cluster is what a member says of its cluster.
 type Cluster struct {

@@ -6,9 +6,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -339,5 +341,39 @@ func TestPace(t *testing.T) {
 				t.Errorf("%v, %v", resp, err)
 			}
 		})
+	}
+}
+
+// It is the same over TLS: what was lost is not sent again, and what could not be sent goes to the next.
+func TestWriteIsSentOnceOverTLS(t *testing.T) {
+	var seen atomic.Int32
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen.Add(1)
+		if r.URL.Path == "/lost" {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	defer secure.Close()
+	other := newBackend(t, ok)
+	_, port := start(t, func(c *Config) {
+		c.FailureWait = time.Nanosecond
+		c.Transport = func(connect Connect) *http.Transport {
+			return &http.Transport{DialContext: connect, TLSClientConfig: secure.Client().Transport.(*http.Transport).TLSClientConfig}
+		}
+	}, secure.URL, other.url)
+	for _, c := range []struct {
+		path string
+		want int
+	}{{"/kept", 200}, {"/lost", 502}, {"/kept", 200}} {
+		if status, text := send(t, "PUT", port+c.path, "value=1"); status != c.want {
+			t.Errorf("%s: %d %s", c.path, status, text)
+		}
+	}
+	if len(other.seen()) != 0 || seen.Load() != 3 {
+		t.Errorf("%d requests over TLS, %v without", seen.Load(), other.seen())
+	}
+	_, port = start(t, nil, secure.URL, other.url) // nobody trusts its certificate
+	if status, text := send(t, "PUT", port+"/next", "value=1"); status != 200 || text != "ok" || seen.Load() != 3 {
+		t.Errorf("%d %s", status, text)
 	}
 }

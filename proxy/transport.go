@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -22,26 +21,35 @@ const (
 
 // newTransport returns the way to the members: HTTP/1 without any retry of its own for what writes.
 func newTransport(cfg Config) *http.Transport {
+	t := around(cfg, connect(cfg))
+	t.TLSHandshakeTimeout = cfg.DialTimeout
+	t.DisableCompression = true // bytes go through as they are
+	t.MaxIdleConnsPerHost = idleConnections
+	t.IdleConnTimeout = idleTimeout
+	t.MaxResponseHeaderBytes = maxHeaderBytes
+	// A read that waits on an idle connection would run into its timeout just when the connection is used again.
+	t.DisableKeepAlives = cfg.ReadTimeout > 0
+	return t
+}
+
+func around(cfg Config, connect Connect) *http.Transport {
+	if cfg.Transport != nil {
+		return cfg.Transport(connect)
+	}
+	return &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: connect}
+}
+
+// connect returns a function that connects to members; its connections keep the timeouts.
+func connect(cfg Config) Connect {
 	dialer := net.Dialer{Timeout: cfg.DialTimeout, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: keepAliveIdle, Interval: keepAliveInterval, Count: 3,
 	}}
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		TLSClientConfig:        cfg.TLS,
-		TLSHandshakeTimeout:    cfg.DialTimeout,
-		DisableCompression:     true, // bytes go through as they are
-		MaxIdleConnsPerHost:    idleConnections,
-		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: maxHeaderBytes,
-		// A read that waits on an idle connection would run into its timeout just when the connection is used again.
-		DisableKeepAlives: cfg.ReadTimeout > 0,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			c, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return &memberConn{Conn: c, read: cfg.ReadTimeout, write: cfg.WriteTimeout}, nil
-		},
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &memberConn{Conn: c, read: cfg.ReadTimeout, write: cfg.WriteTimeout}, nil
 	}
 }
 
@@ -85,7 +93,7 @@ type sending struct {
 func (s *sending) trace(r *http.Request) *http.Request {
 	return r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
 		c := got.Conn
-		if secure, ok := c.(*tls.Conn); ok {
+		if secure, ok := c.(interface{ NetConn() net.Conn }); ok { // a *tls.Conn, or what has one
 			c = secure.NetConn()
 		}
 		s.mu.Lock()
