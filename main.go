@@ -46,7 +46,6 @@ func main() {
 		_ = log.Sync()
 		os.Exit(1)
 	}
-	log.Info("stopped: everything that was acknowledged is on disk")
 	_ = log.Sync()
 	endBy(sig)
 }

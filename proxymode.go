@@ -67,7 +67,11 @@ func (s *proxyServer) close() error {
 	shutdown(ctx, s.port)
 	s.proxy.Close()
 	s.wg.Wait()
-	return s.why(nil)
+	err := s.why(nil)
+	if err == nil {
+		s.log.Info("stopped: nobody is passed on to the members any more")
+	}
+	return err
 }
 
 // firstPeers are the peer URLs that a proxy without a file begins with.

@@ -149,7 +149,10 @@ func (s *server) close() error {
 	shutdown(ctx, s.membersPort)
 	err := s.node.Close()
 	s.wg.Wait()
-	return s.why(err)
+	if err = s.why(err); err == nil {
+		s.log.Info("stopped: everything that was acknowledged is on disk")
+	}
+	return err
 }
 
 // shutdown ends a port and waits for its requests, but not longer than ctx.
