@@ -206,16 +206,20 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-// The service's name may have a suffix, and a target that has no address is left out.
+// The service's name may have a suffix; a target that has no address is left out; the own address may be a number, and is the
+// record's name for the others.
 func TestSuffixAndDeadTarget(t *testing.T) {
 	peer := server.FreeAddr(t)
 	serve(t, map[string][]string{
 		"SRV _etcd-server-blue._tcp.example.test.": {srv("node1.pando.test.", peer), srv("nowhere.example.test.", peer)},
 		"A node1.pando.test.":                      {"127.0.0.1"},
 	})
-	n := member(t, "n", "node1.pando.test", peer, "--discovery-srv-name", "blue")
+	n := member(t, "n", "127.0.0.1", peer, "--discovery-srv-name", "blue")
 	if err := n.Ready(patience); err != nil {
 		t.Fatal(err, n.Log())
+	}
+	if url := `"http://node1.pando.test:` + port(peer) + `"`; !strings.Contains(members(t, n), url) {
+		t.Errorf("%s is not among %s", url, members(t, n))
 	}
 	if !strings.Contains(n.Log(), "couldn't resolve host nowhere.example.test:"+port(peer)) {
 		t.Errorf("nothing is said of the target without an address:\n%s", n.Log())
