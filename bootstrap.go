@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -24,6 +25,7 @@ func checkDataDir(cfg *config.Config) error {
 // members of the latter.
 type beginning struct {
 	cfg    *config.Config
+	client *http.Client // for questions to other members
 	joined []store.Member
 }
 
@@ -33,9 +35,9 @@ func (b *beginning) bootstrap() (raft.Bootstrap, error) {
 		return raft.Bootstrap{}, err
 	}
 	if !b.cfg.JoinExisting {
-		return newCluster(b.cfg)
+		return newCluster(b.cfg, b.client)
 	}
-	c, self, err := findCluster(noContext, b.cfg)
+	c, self, err := findCluster(noContext, b.client, b.cfg)
 	if err != nil {
 		return raft.Bootstrap{}, err
 	}
@@ -57,7 +59,7 @@ func forceNewCluster(cfg *config.Config) func(memberID uint64) []byte {
 }
 
 // newCluster makes the IDs and the initial members out of the flags.
-func newCluster(cfg *config.Config) (raft.Bootstrap, error) {
+func newCluster(cfg *config.Config, client *http.Client) (raft.Bootstrap, error) {
 	var b raft.Bootstrap
 	var ids []uint64
 	for _, m := range cfg.InitialCluster {
@@ -69,5 +71,5 @@ func newCluster(cfg *config.Config) (raft.Bootstrap, error) {
 		b.Members = append(b.Members, raft.Member{ID: id, Context: config.MemberContext(id, m.Name, m.PeerURLs)})
 	}
 	b.ClusterID = config.ClusterID(ids)
-	return b, refuseSecondLife(noContext, cfg, b.MemberID)
+	return b, refuseSecondLife(noContext, client, cfg, b.MemberID)
 }

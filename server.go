@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/http"
 	"os"
@@ -27,6 +28,7 @@ var noContext = context.Background()
 type server struct {
 	cfg     *config.Config
 	log     *zap.Logger
+	certs   certificates
 	store   *store.Store
 	machine *machine
 	node    *raft.Node
@@ -59,6 +61,10 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	certs, err := loadCertificates(cfg, log)
+	if err != nil {
+		return nil, err
+	}
 	clients, err := listen(cfg.ListenClient, log)
 	if err != nil {
 		return nil, err
@@ -69,13 +75,14 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 		return nil, err
 	}
 	s := &server{
-		cfg: cfg, log: log, clients: clients,
+		cfg: cfg, log: log, certs: certs, clients: clients,
 		store: store.New(store.Options{HistorySize: cfg.EventHistory, Now: time.Now}),
 		open:  make(chan struct{}),
 		fatal: make(chan struct{}),
 	}
 	s.life, s.cancel = context.WithCancel(noContext)
 	s.peers = newPeers(s.store, log)
+	s.peers.certs = certs.peers
 	s.machine = &machine{store: s.store, peers: s.peers, log: log}
 	if err := s.startNode(); err != nil {
 		clients.close()
@@ -85,8 +92,11 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 	s.stop = watchSignals()
 	clients.limit(connections)
 	peers.limit(peerConnections)
-	s.clientPort = s.serve(clients, httpapi.New(s, httpapi.Options{CORS: cfg.CORS, Logger: log}), "client")
-	s.membersPort = s.serve(peers, s.peerHandler(), "peer")
+	s.clientPort = httpapi.NewHTTPServer(httpapi.New(s, httpapi.Options{CORS: cfg.CORS, Logger: log}), log)
+	s.serve(clients, s.clientPort, "client", s.certs.clients.Server(clientProtocols(cfg.ClientTLS)...))
+	s.membersPort = httpapi.NewHTTPServer(s.peerHandler(), log)
+	s.membersPort.ConnState = s.certs.peers.ConnState
+	s.serve(peers, s.membersPort, "peer", s.certs.peers.Server()) // HTTP/1.1 only, as rafthttp speaks it
 	s.wg.Add(1)
 	go s.housekeeping()
 	return s, nil
@@ -99,7 +109,7 @@ func (s *server) startNode() error {
 	if err := checkDataDir(cfg); err != nil {
 		return err
 	}
-	begin := &beginning{cfg: cfg}
+	begin := &beginning{cfg: cfg, client: s.certs.peerClient(joinTimeout)}
 	node, err := raft.Start(raft.Config{
 		FS: fsys.OS, DataDir: cfg.DataDir, WALDir: cfg.WALDir,
 		Bootstrap: begin.bootstrap, ForceNewCluster: forceNewCluster(cfg), TakeOver: s.tryOut,
@@ -135,19 +145,17 @@ func (s *server) peerHandler() http.Handler {
 }
 
 // serve answers on the listeners until the server closes.
-func (s *server) serve(ls listeners, h http.Handler, kind string) *http.Server {
-	port := httpapi.NewHTTPServer(h, s.log)
+func (s *server) serve(ls listeners, port *http.Server, kind string, secured *tls.Config) {
 	for _, l := range ls {
-		s.log.Info("serving " + kind + " requests on http://" + l.Addr().String())
+		s.log.Info("serving " + kind + " requests on " + l.url())
 		s.wg.Add(1)
 		go func() {
 			defer s.wg.Done()
-			if err := port.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			if err := port.Serve(l.accepting(secured)); err != nil && !errors.Is(err, http.ErrServerClosed) {
 				s.fail(err)
 			}
 		}()
 	}
-	return port
 }
 
 // fail ends the server because of err; only the first one counts.

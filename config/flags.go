@@ -49,6 +49,8 @@ type flags struct {
 	logFormat                       choice
 	addr, bindAddr                  hostPort
 	peerAddr, peerBindAddr          hostPort
+	tlsMinVersion                   tlsVersion
+	cipherSuites                    suites
 }
 
 // group is a section of the help text.
@@ -69,7 +71,7 @@ func newFlags() *flags {
 	f.group("Cluster", f.clusterFlags)
 	f.group("Discovery"+later, f.discoveryFlags)
 	f.group("Logging and profiling", f.logFlags)
-	f.group("TLS"+later, f.tlsFlags)
+	f.group("TLS", f.tlsFlags)
 	f.group("Proxy"+later, f.proxyFlags)
 	f.group("Unsafe"+later, func(s *flag.FlagSet) {
 		s.BoolVar(&f.forceNewCluster, "force-new-cluster", false, "Drop all other members and go on alone with the data that is here.")

@@ -20,10 +20,11 @@ var mayImport = map[string][]string{
 	"store":          {"tree", "ttl", "eventhistory"},
 	"snapshot":       {"fsys"},
 	"raft/wal":       {"fsys"},
-	"raft/transport": {},
+	"tlsconfig":      {},
+	"raft/transport": {"tlsconfig"},
 	"raft":           {"raft/wal", "snapshot", "fsys"},
 	"httpapi":        {"store", "eventhistory"},
-	"":               {"store", "eventhistory", "fsys", "config", "snapshot", "raft", "raft/transport", "httpapi"}, // main
+	"":               {"store", "eventhistory", "fsys", "config", "snapshot", "raft", "raft/transport", "tlsconfig", "httpapi"}, // main
 }
 
 // TestImportGraph holds the product's packages to mayImport. Tests may import more, the tests' packages anything; but the
