@@ -14,7 +14,7 @@ BENCHTIME ?= 1s
 export PANDO_KILLS ?= 8
 
 # Tests of whole processes: the race detector sees nothing of those, and would double the time.
-PROCESS  := kill fault takeover etcd34 etcd238 cluster
+PROCESS  := kill fault takeover etcd34 etcd238 cluster tls
 UNIT      = $(shell go list ./... | grep -v -E '^pando/test/($(subst $() ,|,$(PROCESS) bench clients conformance))(/|$$)')
 GO_FILES  = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 
@@ -45,7 +45,8 @@ test-takeover: ## data directories that real etcds wrote
 test-cluster: ## clusters of processes, on a network that is cut, with members that are killed, frozen and replaced
 test-etcd34: ## Pando beside Debian's etcd 3.4
 test-etcd238: ## one data directory from Pando to etcd 2.3.8 and back; PANDO_TEST_ETCD238 names its binary
-$(filter-out test-etcd34 test-cluster,$(PROCESS:%=test-%)): test-%:
+test-tls: ## TLS on both ports: who is let in, certificates that are exchanged, files that are wrong, curl and etcdctl
+$(filter-out test-etcd34 test-cluster test-tls,$(PROCESS:%=test-%)): test-%:
 	go test -count=1 -timeout 15m ./test/$*/...
 test-cluster:
 	@test/install/with.sh "the tests of clusters" env PANDO_TEST_CLUSTER=1 go test -count=1 -timeout 15m ./test/cluster/...
@@ -54,6 +55,9 @@ test-faults: ## ten minutes of kills, pauses, restarts and partitions under clie
 	PANDO_TEST_CLUSTER=1 PANDO_TEST_CLUSTER_TIME=$${PANDO_TEST_CLUSTER_TIME:-10m} go test -count=1 -timeout 100m -v -run KillPauseRestart ./test/cluster/scenario
 test-etcd34:
 	@test/install/with.sh "the tests beside etcd 3.4" go test -count=1 -timeout 15m ./test/etcd34/...
+
+test-tls:
+	@test/install/with.sh "the tests of TLS" go test -count=1 -timeout 10m ./test/tls/...
 
 .PHONY: test-clients
 test-clients: ## programs with real client libraries

@@ -167,24 +167,20 @@ func (s *Source) vouchedFor(pair *tls.Certificate, now time.Time) bool {
 			between.AddCert(c)
 		}
 	}
+	at := now // that it is not valid now was said
+	if at.After(pair.Leaf.NotAfter) {
+		at = pair.Leaf.NotAfter
+	} else if at.Before(pair.Leaf.NotBefore) {
+		at = pair.Leaf.NotBefore
+	}
 	_, err := pair.Leaf.Verify(x509.VerifyOptions{
 		Roots: s.pool.value.Load(), Intermediates: between, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-		CurrentTime: minTime(now, pair.Leaf.NotAfter), // that it has expired was said
+		CurrentTime: at,
 	})
 	return err == nil
 }
 
-func minTime(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-// Enabled reports whether the port has a certificate.
-func (s *Source) Enabled() bool { return s.pair != nil }
-
-// Server returns the configuration for tls.NewListener on a port that is Enabled. protocols are those offered by ALPN, the
+// Server returns the configuration for tls.NewListener on a port that has a certificate. protocols are those offered by ALPN, the
 // best first; without any, none is agreed on.
 func (s *Source) Server(protocols ...string) *tls.Config {
 	// Tickets are sealed with keys of the outer one. Without them a client whose authority is trusted no longer cannot come
