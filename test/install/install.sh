@@ -13,6 +13,7 @@ has() { command -v "$1" >/dev/null; }
 missing() {
 	has gcc || echo gcc libc6-dev
 	has etcd || echo etcd-server
+	has openssl || echo openssl
 }
 
 # without_services runs a command during which no package may start the service it brings.

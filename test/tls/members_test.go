@@ -12,25 +12,34 @@ import (
 	"pando/test/server"
 )
 
-// cluster is three members whose peer ports are https, and whose client ports are http.
+// cluster is three members whose client ports are http.
 type cluster struct {
 	t       *testing.T
 	options []server.Options
 	members []*server.Server
 }
 
-// newCluster starts three members, each with flags of its own.
+// newCluster starts three members with https between them, each with flags of its own.
 func newCluster(t *testing.T, flags func(i int) []string) *cluster {
 	t.Helper()
+	return newClusterOf(t, true, flags)
+}
+
+func newClusterOf(t *testing.T, secure bool, flags func(i int) []string) *cluster {
+	t.Helper()
+	scheme := "http"
+	if secure {
+		scheme = "https"
+	}
 	c := &cluster{t: t}
 	var peers, initial []string
 	for i := range 3 {
 		peers = append(peers, server.FreeAddr(t))
-		initial = append(initial, fmt.Sprintf("m%d=https://%s", i, peers[i]))
+		initial = append(initial, fmt.Sprintf("m%d=%s://%s", i, scheme, peers[i]))
 	}
 	for i := range 3 {
 		c.options = append(c.options, server.Options{
-			Name: fmt.Sprintf("m%d", i), Dir: t.TempDir() + "/data", Client: server.FreeAddr(t), Peer: peers[i], PeerTLS: true,
+			Name: fmt.Sprintf("m%d", i), Dir: t.TempDir() + "/data", Client: server.FreeAddr(t), Peer: peers[i], PeerTLS: secure,
 			Args: append([]string{"--initial-cluster", strings.Join(initial, ",")}, flags(i)...),
 		})
 		c.members = append(c.members, server.Launch(t, c.options[i]))
