@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// handshakeTimeout bounds the handshake of a connection to a member, as in net/http's transport.
-const handshakeTimeout = 10 * time.Second
+// handshakeTimeout bounds the handshake of a connection to a member.
+const handshakeTimeout = 5 * time.Second
 
 // Dial connects to an address; it has the form of net.Dialer.DialContext and of http.Transport.DialTLSContext.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)

@@ -37,7 +37,7 @@ func newClient(certs *tlsconfig.Source, dialTimeout time.Duration) *http.Transpo
 func secure(r *rafthttp.Transport, certs *tlsconfig.Source) error {
 	for _, name := range []string{"streamRt", "pipelineRt"} {
 		field := reflect.ValueOf(r).Elem().FieldByName(name)
-		if !field.IsValid() || field.Kind() != reflect.Interface || field.Elem().Type() != reflect.TypeFor[*http.Transport]() {
+		if !field.IsValid() || field.Kind() != reflect.Interface || field.IsNil() || field.Elem().Type() != reflect.TypeFor[*http.Transport]() {
 			return fmt.Errorf("transport: this version of rafthttp has no HTTP client in %s", name)
 		}
 		client := (*http.Transport)(field.Elem().UnsafePointer())

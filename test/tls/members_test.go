@@ -207,6 +207,10 @@ func TestJoin(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for i := range 3 { // whose log then begins behind a snapshot
+		c.restart(i)
+		c.ready(i)
+	}
 	peer := server.FreeAddr(t)
 	added := func() error {
 		resp, err := client(nil).Post(c.members[0].Endpoint+"/v2/members", "application/json", strings.NewReader(`{"peerURLs":["https://`+peer+`"]}`))
@@ -229,6 +233,7 @@ func TestJoin(t *testing.T) {
 	if got := c.answer(3, "/v2/keys/k"); !strings.Contains(got, `"value":"99"`) {
 		t.Errorf("the new member has %s", got)
 	}
+	awaitLog(t, c.members[3], "installed a snapshot")
 	// Without its certificate it is told what is missing.
 	o.Dir, o.Client, o.Args = t.TempDir()+"/data", server.FreeAddr(t), append(o.Args[:4:4], "--peer-trusted-ca-file", a.ca.File)
 	o.PeerTLS, o.Peer = false, server.FreeAddr(t)
