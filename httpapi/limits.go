@@ -31,8 +31,9 @@ const (
 
 // NewHTTPServer returns a server with the limits that apply before a handler runs, for a listener of either port. None of
 // them ever ends a watch: nothing is timed once a request's head and body have been read, except the body of a long
-// listing, and a connection of HTTP/2 whose client takes nothing of what is sent. It speaks HTTP/1, as etcd 2.3 does, and HTTP/2 with those who agree on it in a TLS handshake. What goes wrong with a connection is logged at debug: it is the client's
-// doing.
+// listing, and a connection of HTTP/2 whose client takes nothing of what is sent. It speaks HTTP/1, as etcd 2.3 does, and
+// HTTP/2 with those who agree on it in a TLS handshake. What goes wrong with a connection is logged at debug: it is the
+// client's doing.
 func NewHTTPServer(h http.Handler, log *zap.Logger) *http.Server {
 	if log == nil {
 		log = zap.NewNop()

@@ -90,19 +90,26 @@ func isKey(b *pem.Block) bool {
 	return b.Type == "PRIVATE KEY" || strings.HasSuffix(b.Type, " PRIVATE KEY") && b.Type != "ENCRYPTED PRIVATE KEY" && b.Headers["DEK-Info"] == ""
 }
 
-// find returns the first PEM block of a kind, or says what there is instead.
+// find returns the first PEM block of a kind, or says what there is instead. A file that is not whole has none.
 func find(f file, text []byte, what string, is func(*pem.Block) bool) (*pem.Block, error) {
 	var types []string
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if is(block) {
-			return block, nil
+	var first *pem.Block
+	encrypted := false
+	block, rest := pem.Decode(text)
+	for ; block != nil; block, rest = pem.Decode(rest) {
+		if is(block) && first == nil {
+			first = block
 		}
-		if strings.Contains(block.Type, "ENCRYPTED") || block.Headers["DEK-Info"] != "" {
-			return nil, f.wrong("is encrypted, and nobody could be asked for its password: remove that with `openssl pkey`")
-		}
+		encrypted = encrypted || strings.Contains(block.Type, "ENCRYPTED") || block.Headers["DEK-Info"] != ""
 		types = append(types, block.Type)
 	}
 	switch {
+	case bytes.Contains(rest, []byte("-----BEGIN ")): // such as a bundle that is being written
+		return nil, f.wrong("ends within a PEM block, or has one that is malformed")
+	case first != nil:
+		return first, nil
+	case encrypted:
+		return nil, f.wrong("is encrypted, and nobody could be asked for its password: remove that with `openssl pkey`")
 	case len(bytes.TrimSpace(text)) == 0:
 		return nil, f.wrong("is empty")
 	case len(types) > 0:

@@ -94,6 +94,34 @@ func TestFollowsFiles(t *testing.T) {
 	step("written in place", serial(third), 2, 3)
 }
 
+// TestTornBundle: of a bundle that is being written, what is there already does not count.
+func TestTornBundle(t *testing.T) {
+	one, two := certs.NewAuthority(t, "one"), certs.NewAuthority(t, "two")
+	files := one.Sign(t, certs.Leaf{})
+	s, logs := load(t, Options{Port: "client", CertFile: files.Cert, KeyFile: files.Key, TrustedCAFile: one.File})
+	before := s.authorities()
+	var whole []byte
+	for _, ca := range []*certs.Authority{two, one} {
+		text, err := os.ReadFile(ca.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole = append(whole, text...)
+	}
+	for n := len(whole) - 3; n > len(whole)/2+30; n -= 100 {
+		certs.Write(t, one.File, whole[:n])
+		s.look()
+		if s.authorities() != before {
+			t.Fatalf("%d of %d bytes of a bundle were taken", n, len(whole))
+		}
+	}
+	certs.Write(t, one.File, whole)
+	s.look()
+	if s.authorities() == before {
+		t.Errorf("the whole bundle was not taken: %v", logs.All())
+	}
+}
+
 // TestLooksSeldom: within a second nobody looks, and settled files are not read.
 func TestLooksSeldom(t *testing.T) {
 	ca := certs.NewAuthority(t, "ca")

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"pando/test/certs"
@@ -63,6 +64,7 @@ func TestExchange(t *testing.T) {
 	defer watch.Body.Close()
 	lines := bufio.NewScanner(watch.Body)
 
+	quiet := hammer(t, address, config)
 	second := a.ca.Sign(t, certs.Leaf{Name: "second"})
 	certs.Copy(t, pair.Key, second.Key) // the moment between
 	until("--key-file " + pair.Key + ": is not the key of the certificate in --cert-file")
@@ -90,6 +92,8 @@ func TestExchange(t *testing.T) {
 		}
 	}
 
+	quiet()
+
 	// The authorities are exchanged: whom a client is signed by counts from the next connection on.
 	if got := outcome(t, s.Endpoint+"/version", trusting(a.ca, a.stranger)); got != "alert" {
 		t.Errorf("a stranger: %s", got)
@@ -113,6 +117,29 @@ func TestExchange(t *testing.T) {
 	if !lines.Scan() || !strings.Contains(lines.Text(), `"value":"still"`) {
 		t.Errorf("the watch got %q, %v", lines.Text(), lines.Err())
 	}
+}
+
+// hammer makes connections, one after the other, none of which may fail, until the function that it returns is called.
+func hammer(t *testing.T, address string, config *tls.Config) (stop func()) {
+	done := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
+		for made := 0; ; made++ {
+			select {
+			case <-done:
+				t.Logf("%d connections were made meanwhile", made)
+				return
+			default:
+			}
+			if _, err := shows(address, config); err != nil {
+				t.Errorf("connection %d: %v", made, err)
+				return
+			}
+		}
+	})
+	stop = sync.OnceFunc(func() { close(done); running.Wait() })
+	t.Cleanup(stop)
+	return stop
 }
 
 // TestExchangeInCluster moves three members, one file after the other, from one authority to another, while clients write and
