@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -213,5 +215,14 @@ func TestNoAdvice(t *testing.T) {
 		if got := advise(err); got != "" {
 			t.Errorf("%v: %s", err, got)
 		}
+	}
+}
+
+// TestUnreadable: whose permission is missing. (Root, who may run the tests, may read everything.)
+func TestUnreadable(t *testing.T) {
+	err := file{"key-file", "k.pem"}.unreadable(&fs.PathError{Op: "open", Path: "k.pem", Err: syscall.EACCES})
+	want := fmt.Sprintf("--key-file k.pem: permission denied: it must be readable for uid %d, which pando runs as", os.Geteuid())
+	if err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
