@@ -73,9 +73,11 @@ func (d *dialled) Read(p []byte) (int, error) {
 // before it is used, and closes its idle connections.
 func (s *Source) Transport(connect Dial) *http.Transport {
 	return &http.Transport{
-		Proxy:           http.ProxyFromEnvironment,
-		DialContext:     connect,
-		DialTLSContext:  s.DialTLS(connect),
-		TLSClientConfig: s.Client(), // through a proxy: net/http dials that itself
+		Proxy:          http.ProxyFromEnvironment,
+		DialContext:    connect,
+		DialTLSContext: s.DialTLS(connect),
+		// Through a proxy, which net/http dials itself:
+		TLSClientConfig:     s.Client(),
+		TLSHandshakeTimeout: handshakeTimeout,
 	}
 }
