@@ -14,7 +14,7 @@ BENCHTIME ?= 1s
 export PANDO_KILLS ?= 8
 
 # Tests of whole processes: the race detector sees nothing of those, and would double the time.
-PROCESS  := kill fault takeover etcd34 etcd238 cluster bootstrap proxy
+PROCESS  := kill fault takeover etcd34 etcd238 cluster bootstrap proxy tls
 UNIT      = $(shell go list ./... | grep -v -E '^pando/test/($(subst $() ,|,$(PROCESS) bench clients conformance))(/|$$)')
 GO_FILES  = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 
@@ -47,7 +47,8 @@ test-etcd34: ## Pando beside Debian's etcd 3.4
 test-etcd238: ## one data directory from Pando to etcd 2.3.8 and back; PANDO_TEST_ETCD238 names its binary
 test-bootstrap: ## clusters that find themselves through a discovery service, Debian's too, and through DNS
 test-proxy: ## proxy mode in front of members that are killed and replaced
-$(filter-out test-etcd34 test-cluster test-bootstrap,$(PROCESS:%=test-%)): test-%:
+test-tls: ## TLS on both ports: who is let in, certificates that are exchanged, files that are wrong, curl and etcdctl
+$(filter-out test-etcd34 test-cluster test-bootstrap test-tls,$(PROCESS:%=test-%)): test-%:
 	go test -count=1 -timeout 15m ./test/$*/...
 test-bootstrap:
 	@test/install/with.sh "the tests of discovery" go test -count=1 -timeout 15m ./test/bootstrap/...
@@ -58,6 +59,9 @@ test-faults: ## ten minutes of kills, pauses, restarts and partitions under clie
 	PANDO_TEST_CLUSTER=1 PANDO_TEST_CLUSTER_TIME=$${PANDO_TEST_CLUSTER_TIME:-10m} go test -count=1 -timeout 100m -v -run KillPauseRestart ./test/cluster/scenario
 test-etcd34:
 	@test/install/with.sh "the tests beside etcd 3.4" go test -count=1 -timeout 15m ./test/etcd34/...
+
+test-tls:
+	@test/install/with.sh "the tests of TLS" go test -count=1 -timeout 10m ./test/tls/...
 
 .PHONY: test-clients
 test-clients: ## programs with real client libraries

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net/http"
 	"net/url"
 
 	"go.uber.org/zap"
@@ -18,7 +19,8 @@ import (
 type beginning struct {
 	cfg    *config.Config
 	log    *zap.Logger
-	empty  bool // there was no data
+	client *http.Client // for questions to other members
+	empty  bool         // there was no data
 	joined []store.Member
 }
 
@@ -39,7 +41,7 @@ func (b *beginning) bootstrap() (raft.Bootstrap, error) {
 		return b.discover(cfg)
 	}
 	boot := newCluster(cfg)
-	return boot, refuseSecondLife(noContext, cfg, boot.MemberID)
+	return boot, refuseSecondLife(noContext, b.client, cfg, boot.MemberID)
 }
 
 // lookUp asks DNS for the members, if it is to be asked.
@@ -98,7 +100,7 @@ func explainDiscovery(cfg *config.Config, log *zap.Logger, err error) {
 
 // join finds the cluster that this member was added to.
 func (b *beginning) join(cfg *config.Config) (raft.Bootstrap, error) {
-	c, self, err := findCluster(noContext, cfg)
+	c, self, err := findCluster(noContext, b.client, cfg)
 	if err != nil {
 		return raft.Bootstrap{}, err
 	}

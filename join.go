@@ -30,13 +30,13 @@ type remoteCluster struct {
 }
 
 // askMembers reads /members from the first of the URLs that answers.
-func askMembers(ctx context.Context, urls []string, timeout time.Duration) (*remoteCluster, error) {
+func askMembers(ctx context.Context, client *http.Client, urls []string, timeout time.Duration) (*remoteCluster, error) {
 	failed := errors.New("no other member is listed")
 	if len(urls) > 0 {
 		failed = nil
 	}
 	for _, url := range urls {
-		c, err := askMember(ctx, url, timeout)
+		c, err := askMember(ctx, client, url, timeout)
 		if err == nil {
 			return c, nil
 		}
@@ -45,7 +45,7 @@ func askMembers(ctx context.Context, urls []string, timeout time.Duration) (*rem
 	return nil, failed
 }
 
-func askMember(ctx context.Context, url string, timeout time.Duration) (*remoteCluster, error) {
+func askMember(ctx context.Context, client *http.Client, url string, timeout time.Duration) (*remoteCluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var list []struct {
@@ -54,7 +54,7 @@ func askMember(ctx context.Context, url string, timeout time.Duration) (*remoteC
 		PeerURLs   []string `json:"peerURLs"`
 		ClientURLs []string `json:"clientURLs"`
 	}
-	header, err := ask(ctx, url+"/members", &list)
+	header, err := ask(ctx, client, url+"/members", &list)
 	if err != nil {
 		return nil, err
 	}
@@ -69,13 +69,13 @@ func askMember(ctx context.Context, url string, timeout time.Duration) (*remoteC
 }
 
 // ask reads JSON from the peer port of a member.
-func ask(ctx context.Context, url string, answer any) (http.Header, error) {
+func ask(ctx context.Context, client *http.Client, url string, answer any) (http.Header, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Close = true
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -91,13 +91,13 @@ func ask(ctx context.Context, url string, answer any) (http.Header, error) {
 
 // refuseEtcd3 refuses to join a live cluster of etcd 3, which speaks another protocol
 // between members.
-func refuseEtcd3(ctx context.Context, url string) error {
+func refuseEtcd3(ctx context.Context, client *http.Client, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
 	var version struct {
 		Server string `json:"etcdserver"`
 	}
-	if _, err := ask(ctx, url+"/version", &version); err != nil {
+	if _, err := ask(ctx, client, url+"/version", &version); err != nil {
 		return fmt.Errorf("a member of the cluster does not tell its version: %w", err)
 	}
 	if major, _, _ := strings.Cut(version.Server, "."); major != "2" {
@@ -122,12 +122,12 @@ func othersURLs(cfg *config.Config) []string {
 // refuseSecondLife asks the others whether this member has lived before: then its
 // data is lost, and beginning again under the same ID could lose what it has
 // acknowledged (server spec, section 4). The others are asked at the same time.
-func refuseSecondLife(ctx context.Context, cfg *config.Config, id uint64) error {
+func refuseSecondLife(ctx context.Context, client *http.Client, cfg *config.Config, id uint64) error {
 	urls := othersURLs(cfg)
 	lived := make(chan bool, len(urls))
 	for _, url := range urls {
 		go func() {
-			c, err := askMember(ctx, url, probeTimeout)
+			c, err := askMember(ctx, client, url, probeTimeout)
 			lived <- err == nil && slices.ContainsFunc(c.members, func(m store.Member) bool {
 				return m.ID == id && len(m.ClientURLs) > 0
 			})
@@ -144,12 +144,12 @@ func refuseSecondLife(ctx context.Context, cfg *config.Config, id uint64) error 
 
 // findCluster asks the listed members for the cluster to join and checks the list
 // against it (server spec, section 4). Members are matched by their peer URLs.
-func findCluster(ctx context.Context, cfg *config.Config) (*remoteCluster, uint64, error) {
-	c, err := askMembers(ctx, othersURLs(cfg), joinTimeout)
+func findCluster(ctx context.Context, client *http.Client, cfg *config.Config) (*remoteCluster, uint64, error) {
+	c, err := askMembers(ctx, client, othersURLs(cfg), joinTimeout)
 	if err != nil {
 		return nil, 0, fmt.Errorf("cannot fetch cluster info from peer urls: could not retrieve cluster information from the given urls: %w", err)
 	}
-	if err := refuseEtcd3(ctx, c.url); err != nil {
+	if err := refuseEtcd3(ctx, client, c.url); err != nil {
 		return nil, 0, err
 	}
 	if len(c.members) != len(cfg.InitialCluster) {

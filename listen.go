@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -16,8 +17,14 @@ import (
 // (keys-api spec, section 17).
 const keepAlive = 30 * time.Second
 
+// listener is one bound socket. TLS, if it is spoken there, begins above it.
+type listener struct {
+	net.Listener
+	secure bool
+}
+
 // listeners are the bound sockets of one port kind.
-type listeners []net.Listener
+type listeners []listener
 
 // listen binds all addresses, before anything of the data directory is touched.
 // A default second port that somebody else has costs a warning; any other
@@ -28,7 +35,7 @@ func listen(addrs []config.Listen, log *zap.Logger) (ls listeners, err error) {
 		l, err := lc.Listen(noContext, "tcp", a.Address)
 		switch {
 		case err == nil:
-			ls = append(ls, l)
+			ls = append(ls, listener{l, a.Secure()})
 		case a.Optional:
 			log.Warn("the default second port is not free and is left out", zap.String("url", a.URL), zap.Error(err))
 		default:
@@ -48,7 +55,7 @@ func listen(addrs []config.Listen, log *zap.Logger) (ls listeners, err error) {
 func (ls listeners) limit(n int) {
 	slots := make(chan struct{}, n)
 	for i, l := range ls {
-		ls[i] = &limited{Listener: l, slots: slots, closed: make(chan struct{})}
+		ls[i].Listener = &limited{Listener: l.Listener, slots: slots, closed: make(chan struct{})}
 	}
 }
 
@@ -102,6 +109,22 @@ func (c *limitedConn) Close() error {
 	err := c.Conn.Close()
 	c.once.Do(func() { <-c.slots })
 	return err
+}
+
+// url is where the listener is bound.
+func (l listener) url() string {
+	if l.secure {
+		return "https://" + l.Addr().String()
+	}
+	return "http://" + l.Addr().String()
+}
+
+// accepting is what an HTTP server accepts from. It gets *tls.Conn from a secure one: net/http then does the handshake.
+func (l listener) accepting(config *tls.Config) net.Listener {
+	if l.secure {
+		return tls.NewListener(l.Listener, config)
+	}
+	return l.Listener
 }
 
 func (ls listeners) close() {

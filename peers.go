@@ -14,6 +14,7 @@ import (
 	"pando/raft"
 	"pando/raft/transport"
 	"pando/store"
+	"pando/tlsconfig"
 )
 
 // peers keeps the connections to the other members as the tree lists them. It
@@ -23,6 +24,7 @@ type peers struct {
 	log   *zap.Logger
 	store *store.Store
 	node  *raft.Node
+	certs *tlsconfig.Source // for https peer URLs; set before start
 
 	transport atomic.Pointer[transport.Transport]
 
@@ -47,7 +49,7 @@ func (p *peers) start(node *raft.Node, own []string, joining []store.Member) (*t
 	st := node.Status()
 	t, err := transport.New(transport.Config{
 		MemberID: st.MemberID, ClusterID: st.ClusterID, PeerURLs: own,
-		Handler: p, Logger: p.log.WithOptions(zap.IncreaseLevel(zap.WarnLevel)), Broken: node.ConnectionLost,
+		Handler: p, Logger: p.log.WithOptions(zap.IncreaseLevel(zap.WarnLevel)), Broken: node.ConnectionLost, TLS: p.certs,
 		ReceiveSnapshot: node.ReceiveSnapshot,
 		Expelled:        func(error) { node.Expelled() },
 	})

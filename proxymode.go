@@ -12,6 +12,7 @@ import (
 	"pando/fsys"
 	"pando/httpapi"
 	"pando/proxy"
+	"pando/tlsconfig"
 )
 
 // proxyServer is a running proxy and its port.
@@ -27,15 +28,21 @@ func startProxy(cfg *config.Config, log *zap.Logger) (process, error) {
 	if err != nil {
 		return nil, err
 	}
+	certs, err := loadCertificates(cfg, log)
+	if err != nil {
+		return nil, err
+	}
 	clients, err := listen(cfg.ListenClient, log)
 	if err != nil {
 		return nil, err
 	}
 	s := &proxyServer{service: newService(log)}
+	asking := certs.peerClient(joinTimeout)
 	s.proxy, err = proxy.New(noContext, proxy.Config{
 		FS: fsys.OS, DataDir: cfg.DataDir,
 		Bootstrap:   func(ctx context.Context) ([]string, error) { return firstPeers(ctx, cfg, log) },
-		Ask:         askCluster,
+		Ask:         func(ctx context.Context, url string) (proxy.Cluster, error) { return askCluster(ctx, asking, url) },
+		Transport:   func(connect proxy.Connect) *http.Transport { return certs.peers.Transport(tlsconfig.Dial(connect)) },
 		CORS:        len(cfg.CORS) > 0,
 		FailureWait: cfg.Proxy.FailureWait, RefreshInterval: cfg.Proxy.RefreshInterval,
 		DialTimeout: cfg.Proxy.DialTimeout, WriteTimeout: cfg.Proxy.WriteTimeout, ReadTimeout: cfg.Proxy.ReadTimeout,
@@ -55,7 +62,8 @@ func startProxy(cfg *config.Config, log *zap.Logger) (process, error) {
 	for _, l := range cfg.ListenClient {
 		log.Info("proxy: listening for client requests on " + l.URL)
 	}
-	s.port = s.serve(clients, h, "client")
+	s.port = httpapi.NewHTTPServer(h, log)
+	s.serve(clients, s.port, "client", certs.clients.Server(clientProtocols(cfg.ClientTLS)...))
 	return s, nil
 }
 
@@ -91,9 +99,9 @@ func firstPeers(ctx context.Context, cfg *config.Config, log *zap.Logger) ([]str
 	return urls, err
 }
 
-// askCluster implements proxy.Config.Ask.
-func askCluster(ctx context.Context, peerURL string) (proxy.Cluster, error) {
-	c, err := askMember(ctx, peerURL, joinTimeout)
+// askCluster is proxy.Config.Ask.
+func askCluster(ctx context.Context, client *http.Client, peerURL string) (proxy.Cluster, error) {
+	c, err := askMember(ctx, client, peerURL, joinTimeout)
 	if err != nil {
 		return proxy.Cluster{}, err
 	}

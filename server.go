@@ -26,6 +26,7 @@ var noContext = context.Background()
 type server struct {
 	service
 	cfg     *config.Config
+	certs   certificates
 	store   *store.Store
 	machine *machine
 	node    *raft.Node
@@ -52,6 +53,10 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	certs, err := loadCertificates(cfg, log)
+	if err != nil {
+		return nil, err
+	}
 	clients, err := listen(cfg.ListenClient, log)
 	if err != nil {
 		return nil, err
@@ -62,12 +67,13 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 		return nil, err
 	}
 	s := &server{
-		service: newService(log), cfg: cfg, clients: clients,
+		service: newService(log), cfg: cfg, certs: certs, clients: clients,
 		store: store.New(store.Options{HistorySize: cfg.EventHistory, Now: time.Now}),
 		open:  make(chan struct{}),
 	}
 	s.life, s.cancel = context.WithCancel(noContext)
 	s.peers = newPeers(s.store, log)
+	s.peers.certs = certs.peers
 	s.machine = &machine{store: s.store, peers: s.peers, log: log}
 	if err := s.startNode(); err != nil {
 		clients.close()
@@ -77,8 +83,11 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 	s.stop = watchSignals()
 	clients.limit(connections)
 	peers.limit(peerConnections)
-	s.clientPort = s.serve(clients, httpapi.New(s, httpapi.Options{CORS: cfg.CORS, Logger: log}), "client")
-	s.membersPort = s.serve(peers, s.peerHandler(), "peer")
+	s.clientPort = httpapi.NewHTTPServer(httpapi.New(s, httpapi.Options{CORS: cfg.CORS, Logger: log}), log)
+	s.serve(clients, s.clientPort, "client", s.certs.clients.Server(clientProtocols(cfg.ClientTLS)...))
+	s.membersPort = httpapi.NewHTTPServer(s.peerHandler(), log)
+	s.membersPort.ConnState = s.certs.peers.ConnState
+	s.serve(peers, s.membersPort, "peer", s.certs.peers.Server()) // HTTP/1.1 only, as rafthttp speaks it
 	s.wg.Add(1)
 	go s.housekeeping()
 	return s, nil
@@ -88,7 +97,7 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 // other members.
 func (s *server) startNode() error {
 	cfg := s.cfg
-	begin := &beginning{cfg: cfg, log: s.log}
+	begin := &beginning{cfg: cfg, log: s.log, client: s.certs.peerClient(joinTimeout)}
 	node, err := raft.Start(raft.Config{
 		FS: fsys.OS, DataDir: cfg.DataDir, WALDir: cfg.WALDir,
 		Bootstrap: begin.bootstrap, ForceNewCluster: forceNewCluster(cfg), TakeOver: s.tryOut,

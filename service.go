@@ -1,14 +1,13 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"net/http"
 	"os"
 	"sync"
 
 	"go.uber.org/zap"
-
-	"pando/httpapi"
 )
 
 // process is what runs until it is told to stop: a member or a proxy.
@@ -39,19 +38,17 @@ func newService(log *zap.Logger) service {
 func (s *service) signals() <-chan os.Signal { return s.stop }
 
 // serve answers on the listeners until the port is shut down.
-func (s *service) serve(ls listeners, h http.Handler, kind string) *http.Server {
-	port := httpapi.NewHTTPServer(h, s.log)
+func (s *service) serve(ls listeners, port *http.Server, kind string, secured *tls.Config) {
 	for _, l := range ls {
-		s.log.Info("serving " + kind + " requests on http://" + l.Addr().String())
+		s.log.Info("serving " + kind + " requests on " + l.url())
 		s.wg.Add(1)
 		go func() {
 			defer s.wg.Done()
-			if err := port.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			if err := port.Serve(l.accepting(secured)); err != nil && !errors.Is(err, http.ErrServerClosed) {
 				s.fail(err)
 			}
 		}()
 	}
-	return port
 }
 
 // fail ends the service because of err; only the first one counts.

@@ -46,6 +46,9 @@ type Config struct {
 	AdvertiseClient []string // published at every start
 	AdvertisePeer   []string // --initial-advertise-peer-urls
 
+	ClientTLS TLS // zero if no client URL is https
+	PeerTLS   TLS // for the connections to other members too
+
 	InitialCluster  []Member // by name; no name twice. For an empty data directory only, see CheckBootstrap
 	JoinExisting    bool     // --initial-cluster-state existing
 	Token           string   // goes into member and cluster ids
@@ -84,7 +87,7 @@ type Discovery struct {
 
 // Listen is one address to listen on.
 type Listen struct {
-	URL     string // http://host:port
+	URL     string // http://host:port or https://host:port
 	Address string // host:port, for net.Listen
 	// Optional marks the second of the default ports (4001, 7001), which nobody asked for by name: if it is
 	// taken, that costs a warning. Any other address that cannot be had is a reason not to start.
@@ -185,7 +188,7 @@ func (f *flags) config() (*Config, error) {
 	if err := f.cluster(c); err != nil {
 		return nil, err
 	}
-	if err := f.checkTLS(c); err != nil {
+	if err := f.tls(c); err != nil {
 		return nil, err
 	}
 	if err := f.checkNotYet(); err != nil {
@@ -262,11 +265,23 @@ func (f *flags) urls(c *Config) error {
 			if f.given(l.list) {
 				return contradiction("Set only one of flags -%s and -%s", l.list, l.address)
 			}
-			urls = []string{"http://" + l.old.String()}
+			urls = []string{f.oldScheme(l.address) + l.old.String()}
 		}
 		l.to(urls)
 	}
 	return f.checkAdvertised()
+}
+
+// oldScheme is 0.4's rule: its addresses are https as soon as there is a certificate for the port.
+func (f *flags) oldScheme(addressFlag string) string {
+	prefix := ""
+	if strings.HasPrefix(addressFlag, "peer-") {
+		prefix = "peer-"
+	}
+	if f.value(prefix+"cert-file") != "" || f.value(prefix+"key-file") != "" {
+		return "https://"
+	}
+	return "http://"
 }
 
 // bindLikeAdvertised is 0.4's rule: with -addr alone, listen on its port of every interface.

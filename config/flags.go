@@ -51,6 +51,8 @@ type flags struct {
 	logFormat                       choice
 	addr, bindAddr                  hostPort
 	peerAddr, peerBindAddr          hostPort
+	tlsMinVersion                   tlsVersion
+	cipherSuites                    suites
 }
 
 // group is a section of the help text.
@@ -71,7 +73,7 @@ func newFlags() *flags {
 	f.group("Cluster", f.clusterFlags)
 	f.group("Discovery", f.discoveryFlags)
 	f.group("Logging and profiling", f.logFlags)
-	f.group("TLS"+later, f.tlsFlags)
+	f.group("TLS", f.tlsFlags)
 	f.group("Proxy", f.proxyFlags)
 	f.group("Unsafe"+later, func(s *flag.FlagSet) {
 		s.BoolVar(&f.forceNewCluster, "force-new-cluster", false, "Drop all other members and go on alone with the data that is here.")

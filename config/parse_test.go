@@ -155,7 +155,13 @@ func TestExit(t *testing.T) {
 		{append(slices.Clone(https), "--cert-file", "/c"), 1, []string{"KeyFile and CertFile must both be present[key: , cert: /c]"}},
 		{https, 1, []string{"cannot listen on TLS"}},
 
-		{append(slices.Clone(https), "--cert-file", "/c", "--key-file", "/k"), 1, []string{"TLS is not supported by this version"}},
+		{append(slices.Clone(https), "--auto-tls"), 1, []string{"--auto-tls", "not supported by this version"}},
+		{[]string{"--peer-cert-file", "/c"}, 1, []string{"KeyFile and CertFile must both be present[key: , cert: /c]"}},
+		{[]string{"--listen-peer-urls", "https://127.0.0.1:1"}, 1, []string{"cannot listen on TLS for https://127.0.0.1:1", "--peer-cert-file"}},
+		{[]string{"--client-crl-file", "/c"}, 1, []string{"--client-crl-file", "not supported by this version"}},
+		{[]string{"--peer-cert-allowed-cn", "x"}, 1, []string{"--peer-cert-allowed-cn", "not supported by this version"}},
+		{[]string{"--tls-min-version", "1.4"}, 2, []string{"tls-min-version", "1.0, 1.1, 1.2, 1.3"}},
+		{[]string{"--cipher-suites", "TLS_NONE"}, 2, []string{"cipher-suites", "TLS_NONE"}},
 		{[]string{"--config-file", "x.yml"}, 1, []string{"--config-file", "not supported by this version"}},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
@@ -186,6 +192,8 @@ func TestAccepted(t *testing.T) {
 		{[]string{"--experimental-v3demo"}, "--experimental-v3demo has no meaning"},
 		{[]string{"--cert-file", "c", "--key-file", "k"}, "Ignored client key/cert files."},
 		{[]string{"--peer-cert-file", "c", "--peer-key-file", "k"}, "Ignored peer key/cert files."},
+		{append([]string{"--cert-file", "c", "--key-file", "k", "--listen-client-urls", "https://a:1,http://a:2"}, "--advertise-client-urls", "https://a:1"),
+			"The scheme of client url http://a:2 is http while"},
 		{[]string{"--client-cert-auth"}, "no client certificate is demanded"},
 		{[]string{"--auto-tls"}, "Ignored client key/cert files."},
 	} {

@@ -2,27 +2,52 @@ package transport
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
+
+	"go.etcd.io/etcd/server/v3/etcdserver/api/rafthttp"
+
+	"pando/tlsconfig"
 )
 
 // newClient makes the HTTP client for what rafthttp has no part in.
-func newClient(dialTimeout time.Duration) *http.Transport {
+func newClient(certs *tlsconfig.Source, dialTimeout time.Duration) *http.Transport {
 	dialer := &net.Dialer{
 		Timeout: dialTimeout,
 		// A host that vanished without a word is noticed by the kernel, so that neither side has to say anything.
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 2 * time.Second, Interval: time.Second, Count: 3},
 	}
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment, // as rafthttp does
-		DialContext:           dialer.DialContext,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ExpectContinueTimeout: expectTimeout,
-		DisableKeepAlives:     true,
+	c := certs.Transport(dialer.DialContext)
+	c.ExpectContinueTimeout = expectTimeout
+	c.DisableKeepAlives = true
+	return c
+}
+
+// secure makes rafthttp's own HTTP clients use the certificates as they are at each connection. It has to come between the Start
+// of r and its first peer.
+//
+// rafthttp takes names of files: it reads the authorities once and the pair at each handshake, also between the writing of
+// one and of the other. It offers no other way in, so its two clients are found by the names of the fields that hold them. If a
+// version of it has others, the error says so.
+func secure(r *rafthttp.Transport, certs *tlsconfig.Source) error {
+	for _, name := range []string{"streamRt", "pipelineRt"} {
+		field := reflect.ValueOf(r).Elem().FieldByName(name)
+		if !field.IsValid() || field.Kind() != reflect.Interface || field.IsNil() || field.Elem().Type() != reflect.TypeFor[*http.Transport]() {
+			return fmt.Errorf("transport: this version of rafthttp has no HTTP client in %s", name)
+		}
+		client := (*http.Transport)(field.Elem().UnsafePointer())
+		connect := client.Dial // with the timeouts of a stream
+		client.DialTLSContext = certs.DialTLS(func(_ context.Context, network, address string) (net.Conn, error) {
+			return connect(network, address)
+		})
+		client.TLSClientConfig = certs.Client() // through a proxy
 	}
+	return nil
 }
 
 // newRequest makes a request with the headers by which members know each other.

@@ -8,6 +8,8 @@ import (
 
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
+
+	"pando/tlsconfig"
 )
 
 // Handler is what the transport needs of the member that it serves. Its methods are called from many goroutines.
@@ -33,6 +35,8 @@ type Config struct {
 	PeerURLs  []string    // this member's own, announced to peers; an etcd that lags behind answers to them
 	Handler   Handler     //
 	Logger    *zap.Logger // nil = none
+	// TLS has the certificates for https peer URLs; nil: none, and the system's authorities.
+	TLS *tlsconfig.Source
 	// DialTimeout bounds how long it takes to connect to a peer; 0 = 1 s.
 	DialTimeout time.Duration
 
@@ -61,6 +65,12 @@ func (c *Config) check() error {
 	}
 	if c.DialTimeout == 0 {
 		c.DialTimeout = time.Second
+	}
+	if c.TLS == nil {
+		var err error
+		if c.TLS, err = tlsconfig.Load(tlsconfig.Options{Port: "peer"}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func New(cfg Config) (*Transport, error) {
 	}
 	t := &Transport{
 		cfg: cfg, log: cfg.Logger,
-		client:    newClient(cfg.DialTimeout),
+		client:    newClient(cfg.TLS, cfg.DialTimeout),
 		messages:  make(slots, maxMessages),
 		snapshots: make(slots, 1),
 		peers:     map[uint64]*peer{},
@@ -77,6 +77,9 @@ func New(cfg Config) (*Transport, error) {
 	}
 	if err := t.raft.Start(); err != nil { // makes its HTTP clients, no goroutine
 		return nil, fmt.Errorf("transport: %w", err)
+	}
+	if err := secure(t.raft, cfg.TLS); err != nil {
+		return nil, err
 	}
 	t.routes = t.newRoutes()
 	return t, nil

@@ -22,10 +22,11 @@ var mayImport = map[string][]string{
 	"store":          {"tree", "ttl", "eventhistory"},
 	"snapshot":       {"fsys"},
 	"raft/wal":       {"fsys"},
-	"raft/transport": {},
+	"tlsconfig":      {},
+	"raft/transport": {"tlsconfig"},
 	"raft":           {"raft/wal", "snapshot", "fsys"},
 	"httpapi":        {"store", "eventhistory"},
-	"":               {"store", "eventhistory", "fsys", "config", "snapshot", "raft", "raft/transport", "httpapi", "discovery", "proxy"}, // main
+	"":               {"store", "eventhistory", "fsys", "config", "snapshot", "raft", "raft/transport", "tlsconfig", "httpapi", "discovery", "proxy"}, // main
 }
 
 // TestImportGraph holds the product's packages to mayImport. Tests may import more, the tests' packages anything; but the

@@ -14,6 +14,7 @@ missing() {
 	has gcc || echo gcc libc6-dev
 	has etcd || echo etcd-server
 	has discovery.etcd.io || echo etcd-discovery
+	has openssl || echo openssl
 }
 
 # without_services runs a command during which no package may start the service it brings.

@@ -8,12 +8,12 @@ import (
 const (
 	keptLog = 1 << 20 // bytes of output that are kept
 	// serving stands in the line by which Pando tells the address that it serves clients on.
-	serving = "serving client requests on http://"
+	serving = "serving client requests on "
 )
 
 // log keeps the output of a process and looks in it for the address that Pando was given. Any goroutine may use it.
 type log struct {
-	bound chan string // receives that address, once
+	bound chan string // receives the URL of that address, once
 
 	mu   sync.Mutex
 	text []byte
@@ -28,9 +28,9 @@ func (l *log) Write(p []byte) (int, error) {
 	defer l.mu.Unlock()
 	l.text = append(l.text, p...)
 	if !l.told {
-		if addr, ok := boundAddr(l.text); ok {
+		if url, ok := boundURL(l.text); ok {
 			l.told = true
-			l.bound <- addr
+			l.bound <- url
 		}
 	}
 	if extra := len(l.text) - keptLog; extra > 0 {
@@ -46,8 +46,8 @@ func (l *log) String() string {
 	return string(l.text)
 }
 
-// boundAddr finds the host:port in the line that tells it, once that line is complete.
-func boundAddr(text []byte) (addr string, ok bool) {
+// boundURL finds the URL in the line that tells it, once that line is complete.
+func boundURL(text []byte) (url string, ok bool) {
 	_, rest, _ := bytes.Cut(text, []byte(serving))
 	line, _, complete := bytes.Cut(rest, []byte("\n"))
 	if !complete {

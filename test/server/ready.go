@@ -23,8 +23,7 @@ func (s *Server) Ready(timeout time.Duration) error {
 	defer late.Stop()
 	if s.Endpoint == "" {
 		select {
-		case addr := <-s.log.bound:
-			s.Endpoint = "http://" + addr
+		case s.Endpoint = <-s.log.bound:
 		case <-s.ended:
 			return fmt.Errorf("%s ended before it served: %v", s.cmd.Path, s.err)
 		case <-late.C:
@@ -50,7 +49,7 @@ func (s *Server) Ready(timeout time.Duration) error {
 
 // serves says why the server cannot be used yet.
 func (s *Server) serves() error {
-	body, err := get(s.Endpoint + "/version")
+	body, err := s.get(s.Endpoint + "/version")
 	if err != nil {
 		return err
 	}
@@ -61,14 +60,13 @@ func (s *Server) serves() error {
 	if !strings.Contains(version.Etcdcluster, ".") { // "not_decided"
 		return fmt.Errorf("the cluster version is %q", version.Etcdcluster)
 	}
-	_, err = get(s.Endpoint + "/v2/keys/?quorum=true")
+	_, err = s.get(s.Endpoint + "/v2/keys/?quorum=true")
 	return err
 }
 
-var client = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-
 // get fetches a page that must be there. A server that asks for a password (its auth is on) is there too.
-func get(url string) ([]byte, error) {
+func (s *Server) get(url string) ([]byte, error) {
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: s.tls}}
 	resp, err := client.Get(url)
 	if err != nil {
 		return nil, err

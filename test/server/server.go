@@ -9,6 +9,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,6 +33,11 @@ type Options struct {
 	Client string
 	Peer   string // host:port to serve peers on; "" is a free one
 
+	// TLS, if not nil, makes the client port https, and is how to connect to it; PeerTLS makes the peer port https. The
+	// certificates are among Args.
+	TLS     *tls.Config
+	PeerTLS bool
+
 	// Bootstrap are the flags by which it finds its cluster; nil is --initial-cluster with itself alone.
 	Bootstrap []string
 	Args      []string // further flags; they come last and so win
@@ -40,10 +46,11 @@ type Options struct {
 
 // Server is a process that was started. Its methods are called by the test's goroutine.
 type Server struct {
-	Endpoint string // http://host:port for clients; known once the server is ready
-	Peer     string // http://host:port for peers
+	Endpoint string // URL for clients; known once the server is ready
+	Peer     string // URL for peers
 	Dir      string // data directory
 
+	tls   *tls.Config
 	cmd   *exec.Cmd
 	log   *log
 	ended chan struct{} // closed once the process is gone and its output read
@@ -75,14 +82,14 @@ func Launch(t testing.TB, o Options) *Server {
 	if o.Peer == "" {
 		o.Peer = FreeAddr(t)
 	}
-	s := &Server{Peer: "http://" + o.Peer, Dir: o.Dir, log: newLog(), ended: make(chan struct{})}
+	s := &Server{Peer: scheme(o.PeerTLS) + o.Peer, Dir: o.Dir, tls: o.TLS, log: newLog(), ended: make(chan struct{})}
 	if o.Client == "" && pando {
 		o.Client = "127.0.0.1:0"
 	} else {
 		if o.Client == "" {
 			o.Client = FreeAddr(t)
 		}
-		s.Endpoint = "http://" + o.Client
+		s.Endpoint = scheme(o.TLS != nil) + o.Client
 	}
 	if err := s.launch(o); err != nil {
 		t.Fatal(err)
@@ -96,7 +103,15 @@ func Launch(t testing.TB, o Options) *Server {
 	return s
 }
 
+func scheme(secure bool) string {
+	if secure {
+		return "https://"
+	}
+	return "http://"
+}
+
 func (s *Server) launch(o Options) error {
+	client := scheme(o.TLS != nil) + o.Client
 	if o.Name == "" {
 		o.Name = "default"
 	}
@@ -105,7 +120,7 @@ func (s *Server) launch(o Options) error {
 	}
 	s.cmd = exec.Command(o.Binary, append(append([]string{
 		"--name", o.Name, "--data-dir", o.Dir,
-		"--listen-client-urls", "http://" + o.Client, "--advertise-client-urls", "http://" + o.Client,
+		"--listen-client-urls", client, "--advertise-client-urls", client,
 		"--listen-peer-urls", s.Peer, "--initial-advertise-peer-urls", s.Peer,
 	}, o.Bootstrap...), o.Args...)...)
 	s.cmd.Env = append(environment(), o.Env...)

@@ -4,16 +4,16 @@ import (
 	"testing"
 )
 
-func TestBoundAddr(t *testing.T) {
+func TestBoundURL(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                       "",
-		"INFO starting\n":        "",
-		serving + "127.0.0.1:12": "", // the rest of the number may still come
-		"x\nINFO " + serving + "127.0.0.1:123\nmore\n":        "127.0.0.1:123",
-		`{"msg":"` + serving + `127.0.0.1:123","n":1}` + "\n": "127.0.0.1:123",
-		serving + "[::1]:9 {\"id\": 1}\n":                     "[::1]:9",
+		"":                              "",
+		"INFO starting\n":               "",
+		serving + "http://127.0.0.1:12": "", // the rest of the number may still come
+		"x\nINFO " + serving + "http://127.0.0.1:123\nmore\n":        "http://127.0.0.1:123",
+		`{"msg":"` + serving + `http://127.0.0.1:123","n":1}` + "\n": "http://127.0.0.1:123",
+		serving + "https://[::1]:9 {\"id\": 1}\n":                    "https://[::1]:9",
 	} {
-		if got, ok := boundAddr([]byte(text)); got != want || ok != (want != "") {
+		if got, ok := boundURL([]byte(text)); got != want || ok != (want != "") {
 			t.Errorf("%q: %q, %v", text, got, ok)
 		}
 	}
@@ -26,13 +26,13 @@ func TestLogKeepsTheEnd(t *testing.T) {
 			t.Fatal(n, err)
 		}
 	}
-	if _, err := l.Write([]byte(serving + "127.0.0.1:1\nend")); err != nil {
+	if _, err := l.Write([]byte(serving + "http://127.0.0.1:1\nend")); err != nil {
 		t.Fatal(err)
 	}
 	if s := l.String(); len(s) != keptLog || s[len(s)-3:] != "end" {
 		t.Errorf("kept %d bytes, %q at the end", len(s), s[len(s)-3:])
 	}
-	if got := <-l.bound; got != "127.0.0.1:1" {
+	if got := <-l.bound; got != "http://127.0.0.1:1" {
 		t.Errorf("bound to %q", got)
 	}
 }

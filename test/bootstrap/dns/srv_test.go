@@ -13,6 +13,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"pando/test/certs"
 	"pando/test/fault/keys"
 	"pando/test/server"
 )
@@ -200,6 +201,40 @@ func TestCluster(t *testing.T) {
 		}
 		for i, p := range peers {
 			if url := fmt.Sprintf(`"http://node%d.pando.test:%s"`, i+1, port(p)); !strings.Contains(members(t, n), url) {
+				t.Errorf("%s is not among %s", url, members(t, n))
+			}
+		}
+	}
+}
+
+// The records of the other kind are for members that speak TLS.
+func TestSecureCluster(t *testing.T) {
+	ca := certs.NewAuthority(t, "ca")
+	records := map[string][]string{}
+	var peers []string
+	for i := range 3 {
+		host := fmt.Sprintf("node%d.pando.test.", i+1)
+		peers = append(peers, server.FreeAddr(t))
+		records["SRV _etcd-server-ssl._tcp.example.test."] = append(records["SRV _etcd-server-ssl._tcp.example.test."], srv(host, peers[i]))
+		records["A "+host] = []string{"127.0.0.1"}
+	}
+	serve(t, records)
+	var all []*server.Server
+	for i, peer := range peers {
+		host := fmt.Sprintf("node%d.pando.test", i+1)
+		pair := ca.Sign(t, certs.Leaf{Name: host, Hosts: []string{host}})
+		all = append(all, server.Launch(t, server.Options{
+			Name: fmt.Sprint("n", i), Client: server.FreeAddr(t), Peer: peer, PeerTLS: true, Bootstrap: []string{"--discovery-srv", "example.test"},
+			Args: []string{"--initial-advertise-peer-urls", "https://" + host + ":" + port(peer), "--peer-cert-file", pair.Cert,
+				"--peer-key-file", pair.Key, "--peer-trusted-ca-file", ca.File, "--peer-client-cert-auth"},
+		}))
+	}
+	for _, n := range all {
+		if err := n.Ready(patience); err != nil {
+			t.Fatalf("%v\n%s", err, n.Log())
+		}
+		for i, p := range peers {
+			if url := fmt.Sprintf(`"https://node%d.pando.test:%s"`, i+1, port(p)); !strings.Contains(members(t, n), url) {
 				t.Errorf("%s is not among %s", url, members(t, n))
 			}
 		}

@@ -337,3 +337,47 @@ func TestEtcdCannotJoinPandos(t *testing.T) {
 	holds(c, m, "/a", "still writing", cluster.Patience)
 	c.SameTree()
 }
+
+// TestRandomExchange: members are killed, stopped and frozen as chance will have it, and come back as either kind.
+func TestRandomExchange(t *testing.T) {
+	etcd, ok := etcd238(t)
+	if !ok {
+		return
+	}
+	t.Logf("seed %d, %v", *seed, *faultTime)
+	random := rand.New(rand.NewPCG(*seed, 1))
+	binaries := []cluster.Binary{cluster.At(t, ""), etcd}
+	c := startMixed(t, []cluster.Binary{binaries[0], binaries[1], binaries[random.IntN(2)]})
+	r := newRig(c)
+	defer r.end()
+	x := watchIndexes(c.Members())
+	defer x.quit()
+	counts := map[string]int{}
+	for end := time.Now().Add(*faultTime); time.Now().Before(end); {
+		m := c.Members()[random.IntN(3)]
+		switch random.IntN(4) {
+		case 0:
+			m.Stop()
+		case 1:
+			m.Pause()
+			lasting(time.Duration(random.Int64N(int64(worst))))
+			m.Resume()
+			counts[fmt.Sprintf("paused %v", m.Kind())]++
+			continue
+		default:
+			m.Kill()
+		}
+		b := binaries[random.IntN(2)]
+		counts[fmt.Sprintf("%v to %v", m.Kind(), b.Kind)]++
+		x.become(m, b)
+		m.Start()
+		c.AwaitLeader()
+		acknowledge(c, r.history, 10)
+	}
+	r.stop()
+	t.Log(counts)
+	t.Log(r.history)
+	r.judge(t)
+	x.judge(t)
+	c.SameTree()
+}
