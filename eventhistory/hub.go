@@ -15,7 +15,8 @@ type Hub struct {
 	pending []slot
 	// woken have been handed an event and are still to be woken. Only the goroutine that applies touches it.
 	woken   []*Watcher
-	count   int // of watchers that are registered
+	count   int    // of watchers that are registered
+	asked   uint64 // watches, accepted or not
 	stopped bool
 }
 
@@ -79,6 +80,7 @@ func (h *Hub) append(c Change) {
 func (h *Hub) Watch(path string, recursive, stream bool, waitIndex uint64) (*Watcher, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.asked++
 	if h.stopped {
 		return nil, ErrStopped
 	}
@@ -110,6 +112,20 @@ func (h *Hub) Len() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.window.len()
+}
+
+// Span returns the indexes of the first and the last event in the window. Without one, oldest is last+1.
+func (h *Hub) Span() (oldest, last uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.window.oldest, h.window.last
+}
+
+// Asked is how many watches were asked for, refused ones too.
+func (h *Hub) Asked() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.asked
 }
 
 // Capacity is the number of events that the window can hold.

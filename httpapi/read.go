@@ -11,7 +11,7 @@ import (
 func (h *handler) read(w http.ResponseWriter, c *store.Command) error {
 	v := h.server.View()
 	n, refused := v.Lookup(c.Path)
-	v.CountGet(refused == nil)
+	v.CountGet(c.Recursive, refused == nil)
 	if refused != nil {
 		return refused
 	}

@@ -133,7 +133,7 @@ func TestImageDoesNotChange(t *testing.T) {
 	i := s.Image()
 	before := imageOf(t, i)
 	applyAll(s, putKey("/a", "3"), Command{Method: MethodDelete, Path: "/1/b"})
-	s.View().CountGet(true)
+	s.View().CountGet(false, true)
 	if after := imageOf(t, i); !bytes.Equal(before, after) {
 		t.Errorf("was %s\nis %s", before, after)
 	}

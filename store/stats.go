@@ -28,6 +28,7 @@ type operation int
 
 const (
 	opGet operation = iota
+	opGetRecursive // not through the log; Stats has it among the gets
 	opSet
 	opDelete
 	opUpdate
@@ -40,7 +41,11 @@ const (
 
 // counters are the Stats as they are counted. Gets are counted by any goroutine, the others by the one that applies;
 // any may read them.
-type counters [operations]struct{ success, fail atomic.Uint64 }
+type counters [operations]struct {
+	success, fail atomic.Uint64
+	// What of them came with snapshots and was not counted here.
+	givenSuccess, givenFail atomic.Uint64
+}
 
 func (c *counters) count(op operation, success bool) {
 	if success {
@@ -48,6 +53,26 @@ func (c *counters) count(op operation, success bool) {
 	} else {
 		c[op].fail.Add(1)
 	}
+}
+
+// Count is how often an operation succeeded and failed.
+type Count struct{ Success, Fail uint64 }
+
+// actions are the operations under the names that etcd's metrics give them.
+var actions = [operations]string{
+	opGet: "get", opGetRecursive: "getRecursive", opSet: actionSet, opDelete: actionDelete, opUpdate: actionUpdate, opCreate: actionCreate,
+	opCompareAndSwap: actionCompareAndSwap, opCompareAndDelete: actionCompareAndDelete, opExpire: actionExpire,
+}
+
+// Counted returns by action what was counted in this process, unlike Stats, which goes on from the snapshot. Any goroutine may
+// call it.
+func (s *Store) Counted() map[string]Count {
+	all := make(map[string]Count, operations)
+	for op, name := range actions {
+		c := &s.stats[op]
+		all[name] = Count{c.success.Load() - c.givenSuccess.Load(), c.fail.Load() - c.givenFail.Load()}
+	}
+	return all
 }
 
 // countResult counts a command the way etcd 2.3.8 does. It counts some refusals as successes, and a create that meets a
@@ -73,16 +98,17 @@ func countedAsSuccess(op operation, code int) bool {
 
 // pairs names the counters of each operation in s.
 func (s *Stats) pairs() [operations][2]*uint64 {
-	var unused uint64
+	var unused [3]uint64
 	return [operations][2]*uint64{
 		opGet:              {&s.GetSuccess, &s.GetFail},
+		opGetRecursive:     {&unused[0], &unused[1]},
 		opSet:              {&s.SetSuccess, &s.SetFail},
 		opDelete:           {&s.DeleteSuccess, &s.DeleteFail},
 		opUpdate:           {&s.UpdateSuccess, &s.UpdateFail},
 		opCreate:           {&s.CreateSuccess, &s.CreateFail},
 		opCompareAndSwap:   {&s.CompareAndSwapSuccess, &s.CompareAndSwapFail},
 		opCompareAndDelete: {&s.CompareAndDeleteSuccess, &s.CompareAndDeleteFail},
-		opExpire:           {&s.ExpireCount, &unused},
+		opExpire:           {&s.ExpireCount, &unused[2]},
 	}
 }
 
@@ -91,12 +117,14 @@ func (c *counters) load() Stats {
 	for op, p := range s.pairs() {
 		*p[0], *p[1] = c[op].success.Load(), c[op].fail.Load()
 	}
+	s.GetSuccess += c[opGetRecursive].success.Load()
+	s.GetFail += c[opGetRecursive].fail.Load()
 	return s
 }
 
 func (c *counters) restore(s Stats) {
 	for op, p := range s.pairs() {
-		c[op].success.Store(*p[0])
-		c[op].fail.Store(*p[1])
+		c[op].givenSuccess.Add(*p[0] - c[op].success.Swap(*p[0]))
+		c[op].givenFail.Add(*p[1] - c[op].fail.Swap(*p[1]))
 	}
 }

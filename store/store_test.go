@@ -105,9 +105,9 @@ func TestViewCounts(t *testing.T) {
 	s := store.New(store.Options{})
 	v := s.View()
 	v.Lookup("/1/a")
-	v.CountGet(true)
-	v.CountGet(true)
-	v.CountGet(false)
+	v.CountGet(false, true)
+	v.CountGet(false, true)
+	v.CountGet(true, false)
 	if got := s.Stats(); got != (store.Stats{GetSuccess: 2, GetFail: 1}) {
 		t.Errorf("%+v", got)
 	}

@@ -54,7 +54,16 @@ func (v *View) Lookup(path string) (*Node, *Error) {
 
 // CountGet counts a read of a client that was answered from a View; success is false if it was answered with an error.
 // Reads through the log are counted as they are applied.
-func (v *View) CountGet(success bool) { v.stats.count(opGet, success) }
+func (v *View) CountGet(recursive, success bool) {
+	op := opGet
+	if recursive {
+		op = opGetRecursive
+	}
+	v.stats.count(op, success)
+}
+
+// KeySpace is the size of what is below the root of the keys: files, directories, hidden ones too.
+func (v *View) KeySpace() tree.Size { return v.root.Child(keysPrefix[1:]).Below() }
 
 // Members lists the members in the order of their IDs. The caller may change the slice, but not what is in it.
 func (v *View) Members() []Member { return slices.Clone(v.cluster.members) }

@@ -9,7 +9,10 @@ type Draft struct{ node *Node }
 func NewDraft() Draft { return Draft{node: newDir("", Attr{}, 0)} }
 
 // Add puts a child, a file or a finished directory, into the directory. A child of the same name is replaced.
-func (d Draft) Add(child *Node) { d.node.dir.children.Load(child.name, child) }
+func (d Draft) Add(child *Node) {
+	old, _ := d.node.dir.children.Load(child.name, child)
+	d.node.dir.below.add(child.size().minus(old.size()))
+}
 
 // Finish returns the directory, which must not be added to any more. The root's name is "".
 func (d Draft) Finish(name string, a Attr) *Node {

@@ -75,18 +75,24 @@ func byElement(a, b string) int { return slices.Compare(strings.Split(a, "/"), s
 // dump shows what lies below n like model.String.
 func dump(n *tree.Node) string {
 	var b strings.Builder
-	var walk func(n *tree.Node, path string)
-	walk = func(n *tree.Node, path string) {
+	var walk func(n *tree.Node, path string) tree.Size
+	walk = func(n *tree.Node, path string) (below tree.Size) {
 		count := 0
 		for c := range n.Children() {
 			path := path + "/" + c.Name()
 			fmt.Fprintln(&b, path, entry{c.Dir(), c.Value(), c.Attr()})
-			walk(c, path)
+			in := walk(c, path)
+			below.Nodes += 1 + in.Nodes
+			below.Bytes += int64(len(c.Name())+len(c.Value())) + in.Bytes
 			count++
+		}
+		if n.Below() != below {
+			fmt.Fprintln(&b, "Below of", path, "is", n.Below(), "and not", below)
 		}
 		if count != n.Len() {
 			fmt.Fprintln(&b, "Len of", path, "is", n.Len(), "and not", count)
 		}
+		return below
 	}
 	walk(n, "")
 	return b.String()

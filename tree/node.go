@@ -27,8 +27,20 @@ type Node struct {
 type directory struct {
 	// generation of the tree that made this directory and may change it in place.
 	generation uint64
-	children   btree.Map[string, *Node]
+	// below is everything in it, at whatever depth.
+	below    Size
+	children btree.Map[string, *Node]
 }
+
+// Size is how much there is of something.
+type Size struct {
+	Nodes int64 // files and directories
+	Bytes int64 // of their names and values, without what it takes to hold them in memory
+}
+
+func (s *Size) add(o Size) { s.Nodes += o.Nodes; s.Bytes += o.Bytes }
+
+func (s Size) minus(o Size) Size { return Size{s.Nodes - o.Nodes, s.Bytes - o.Bytes} }
 
 // dirNode is a directory in one allocation.
 type dirNode struct {
@@ -90,6 +102,25 @@ func (n *Node) Len() int {
 		return 0
 	}
 	return n.dir.children.Len()
+}
+
+// Below is the size of everything below a directory, hidden nodes included; nothing for a file. It is kept up to date, not
+// counted.
+func (n *Node) Below() Size {
+	if n == nil || n.dir == nil {
+		return Size{}
+	}
+	return n.dir.below
+}
+
+// size is that of the node with everything below it; nothing for nil.
+func (n *Node) size() Size {
+	if n == nil {
+		return Size{}
+	}
+	s := n.Below()
+	s.add(Size{1, int64(len(n.name) + len(n.value))})
+	return s
 }
 
 // Child returns the child of that name; nil if there is none, or n is a file.

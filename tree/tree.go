@@ -7,6 +7,8 @@ type Tree struct {
 	root *Node
 	// generation marks the directories that were made since the last Root and that nobody else has seen.
 	generation uint64
+	// way are the directories from the root to the one that parent returned last.
+	way []*directory
 }
 
 // New returns a tree that holds nothing but its root.
@@ -34,7 +36,7 @@ func (t *Tree) PutFile(path, value string, a Attr) bool {
 	if parent == nil {
 		return false
 	}
-	parent.dir.children.Set(name, NewFile(name, value, a))
+	t.put(parent, NewFile(name, value, a))
 	return true
 }
 
@@ -44,8 +46,21 @@ func (t *Tree) PutDir(path string, a Attr) bool {
 	if parent == nil {
 		return false
 	}
-	parent.dir.children.Set(name, newDir(name, a, t.generation))
+	t.put(parent, newDir(name, a, t.generation))
 	return true
+}
+
+// put makes a node the child of the directory that parent returned last.
+func (t *Tree) put(parent, child *Node) {
+	old, _ := parent.dir.children.Set(child.name, child)
+	t.grow(child.size().minus(old.size()))
+}
+
+// grow adds to the size of all directories on the way.
+func (t *Tree) grow(by Size) {
+	for _, d := range t.way {
+		d.below.add(by)
+	}
 }
 
 // SetExpiration changes when the directory at path is due, and nothing else. It reports false if there is no directory,
@@ -71,6 +86,7 @@ func (t *Tree) Remove(path string) *Node {
 		return nil
 	}
 	removed, _ := parent.dir.children.Delete(name)
+	t.grow(Size{}.minus(removed.size()))
 	return removed
 }
 
@@ -94,8 +110,10 @@ func (t *Tree) parent(path string, index uint64, create bool) (dir *Node, name s
 		return nil, ""
 	}
 	dir = t.ownRoot()
+	t.way = t.way[:0]
 	at := 0
 	for {
+		t.way = append(t.way, dir.dir)
 		end := elementEnd(path, at)
 		name = path[at+1 : end]
 		if end == len(path) {
@@ -107,7 +125,7 @@ func (t *Tree) parent(path string, index uint64, create bool) (dir *Node, name s
 			dir = t.own(dir, child)
 		case child == nil && create:
 			child = newDir(strings.Clone(name), Attr{Created: index, Modified: index}, t.generation)
-			dir.dir.children.Set(child.name, child)
+			t.put(dir, child)
 			dir = child
 		default:
 			return nil, ""
@@ -138,7 +156,7 @@ func (t *Tree) own(parent, child *Node) *Node {
 func (t *Tree) copyDir(n *Node) *Node {
 	d := &dirNode{Node: *n}
 	d.dir = &d.directory
-	d.generation = t.generation
+	d.generation, d.below = t.generation, n.dir.below
 	d.children = *n.dir.children.Copy()
 	return &d.Node
 }
