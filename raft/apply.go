@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
@@ -25,6 +26,7 @@ type applier struct {
 	guest   bool              // conf has this member as a learner that nobody added (see incoming.invite)
 	orphan  bool              // the only voter was removed and another is still to be added
 	results []applied         // of the batch under way
+	begun   time.Time         // when it began to be applied
 	count   uint64            // entries applied since the last snapshot
 }
 
@@ -93,6 +95,7 @@ func (a *applier) applyAll(ms []*raftpb.Message) (published, error) {
 		return p, ErrStopped
 	}
 	unpublished := 0
+	a.begun = time.Now()
 	for _, m := range ms {
 		for _, e := range m.GetEntries() {
 			if err := a.applyEntry(e); err != nil {
@@ -101,13 +104,13 @@ func (a *applier) applyAll(ms []*raftpb.Message) (published, error) {
 			p.index, p.term = e.GetIndex(), e.GetTerm()
 			a.count++
 			if unpublished++; unpublished == maxPublished {
-				a.publish(&p)
+				a.publish(&p, unpublished)
 				unpublished = 0
 			}
 		}
 	}
 	if unpublished > 0 {
-		a.publish(&p)
+		a.publish(&p, unpublished)
 	}
 	a.at = wal.Position{Index: p.index, Term: p.term}
 	a.snapshotIfDue()
@@ -149,7 +152,7 @@ func (a *applier) members() *raftpb.ConfState {
 
 // publish shows what was applied, in the order that readers rely on: history
 // ring and View (Publish), waiting writers, watchers (Notify).
-func (a *applier) publish(p *published) {
+func (a *applier) publish(p *published, entries int) {
 	a.levels = a.n.sm.Levels()
 	a.level = levelOf(a.conf, a.levels, a.n.meta.NodeID)
 	p.level, p.levels = a.level, a.levels
@@ -159,6 +162,11 @@ func (a *applier) publish(p *published) {
 	clear(a.results)
 	a.results = a.results[:0]
 	a.n.sm.Notify()
+	if entries > 0 { // else a snapshot was installed
+		now := time.Now()
+		a.n.cfg.Observer.Applied(entries, now.Sub(a.begun))
+		a.begun = now
+	}
 }
 
 func (a *applier) applyEntry(e *raftpb.Entry) error {
@@ -177,7 +185,7 @@ func (a *applier) applyEntry(e *raftpb.Entry) error {
 		return fmt.Errorf("log entry %d cannot be applied: %w", e.GetIndex(), err)
 	}
 	if id != 0 {
-		a.results = append(a.results, applied{id: id, data: e.GetData(), result: result})
+		a.results = append(a.results, applied{id: id, data: e.GetData(), result: result, begun: a.begun})
 	}
 	return nil
 }

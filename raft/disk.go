@@ -159,6 +159,9 @@ func (d *disk) write(b wal.Batch) error {
 	if err == nil && b.State != nil {
 		d.state = *b.State
 	}
+	if n := len(b.Entries); err == nil && n > 0 {
+		d.n.cfg.Observer.Saved(n, b.Entries[n-1].Index)
+	}
 	return err
 }
 

@@ -2,6 +2,7 @@ package raft
 
 import (
 	"errors"
+	"time"
 
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -71,8 +72,10 @@ func (l *loop) stepBatch(ps []*proposal) {
 	}
 	id := l.n.meta.NodeID
 	m := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &id, Entries: make([]*raftpb.Entry, len(ps))}
+	now := time.Now()
 	for i, p := range ps {
 		p.stamp = l.term
+		p.proposed.set(now)
 		m.Entries[i] = normalEntry(p.data)
 	}
 	switch err := l.rn.Step(m); {
@@ -112,8 +115,10 @@ func (l *loop) forward() {
 		if len(ps) == 0 {
 			continue
 		}
+		now := time.Now()
 		for _, p := range ps {
 			p.stamp = l.term
+			p.proposed.set(now)
 		}
 		f.number++
 		b := batch{number: f.number, proposals: ps}

@@ -241,7 +241,7 @@ func (a *applier) install(in *incoming) published {
 	a.at = at
 	a.n.snaps.lastLog = a.n.disk.written.Load()
 	p := published{index: at.Index, term: at.Term, installed: in}
-	a.publish(&p)
+	a.publish(&p, 0)
 	return p
 }
 

@@ -118,6 +118,8 @@ func (l *loop) run() {
 			l.queueChange(c)
 		case <-hurry.C:
 			l.campaignEarly()
+		case answer := <-l.n.inspections:
+			answer <- l.rn.Status()
 		case asked := <-l.n.handOver:
 			asked <- l.transfer(0) != 0
 		case l.incoming = <-l.n.incoming:
@@ -361,6 +363,7 @@ func (l *loop) publishedTo(p published) {
 func (l *loop) leaderChanged(s *etcdraft.SoftState) {
 	if s.Lead != l.lead {
 		l.n.log.Info("leader changed", zap.String("leader", FormatID(s.Lead)), zap.Uint64("term", l.term))
+		l.n.cfg.Observer.LeaderChanged(s.Lead)
 	}
 	if s.RaftState == etcdraft.StateLeader && !l.leading {
 		l.changes.leadSince = l.changes.ticks

@@ -67,6 +67,8 @@ type Config struct {
 
 	Logger *zap.Logger
 
+	Observer Observer // optional
+
 	segmentSize int64         // of the log in bytes; 0 but in tests
 	keepEntries uint64        // in place of the constant; 0 but in tests
 	keepPinned  int           // in place of maxPinned; 0 but in tests
@@ -75,7 +77,11 @@ type Config struct {
 }
 
 func (c *Config) walOptions() wal.Options {
-	return wal.Options{SegmentSize: c.segmentSize, Retry: c.retry, Inline: c.world != nil && c.world.inline, Logger: c.Logger}
+	o := wal.Options{SegmentSize: c.segmentSize, Retry: c.retry, Inline: c.world != nil && c.world.inline, Logger: c.Logger}
+	if c.Observer != nil {
+		o.Synced = c.Observer.Synced
+	}
+	return o
 }
 
 // Status is what the node knows about itself and the cluster at one moment.
@@ -108,6 +114,8 @@ type Node struct {
 	lost      chan uint64          // members whose connection broke
 	handOver  chan chan bool       // requests to give up the leadership
 	changes   chan *change         // of the membership
+
+	inspections chan chan etcdraft.Status // see Engine
 
 	receiving   sync.Mutex     // held while a snapshot is received
 	incoming    chan *incoming // the one that was received
@@ -152,6 +160,9 @@ func Start(cfg Config, sm StateMachine) (*Node, error) {
 // newNode is Start but for the goroutines.
 func newNode(cfg Config, sm StateMachine) (*Node, error) {
 	cfg.world = cmp.Or(cfg.world, &realWorld)
+	if cfg.Observer == nil {
+		cfg.Observer = nobody{}
+	}
 	st, err := open(cfg, sm)
 	if err != nil {
 		return nil, advise(cfg, err)
@@ -167,6 +178,8 @@ func newNode(cfg Config, sm StateMachine) (*Node, error) {
 		lost:      make(chan uint64),
 		handOver:  make(chan chan bool),
 		changes:   make(chan *change),
+
+		inspections: make(chan chan etcdraft.Status),
 
 		incoming:    make(chan *incoming),
 		transferred: make(chan *transfer),
@@ -287,12 +300,18 @@ func (n *Node) NextID() uint64 { return n.ids.Next() }
 // Propose puts data into the log and waits until it has been applied here. id
 // must be what StateMachine.Apply will return for data, and from NextID.
 func (n *Node) Propose(ctx context.Context, id uint64, data []byte) (any, error) {
-	p := &proposal{id: id, data: data, done: make(chan outcome, 1)}
+	return n.ProposeTimed(ctx, id, data, new(Timing))
+}
+
+// ProposeTimed is Propose, and fills in t when it succeeds.
+func (n *Node) ProposeTimed(ctx context.Context, id uint64, data []byte, t *Timing) (any, error) {
+	p := &proposal{id: id, data: data, done: make(chan outcome, 1), queued: time.Now()}
 	if err := n.enqueue(p); err != nil {
 		return nil, err
 	}
 	select {
 	case o := <-p.done:
+		*t = o.timing
 		return o.result, o.err
 	case <-ctx.Done():
 		n.abandon(p)

@@ -115,7 +115,9 @@ func (s *snapshotter) take(j snapshotJob) error {
 		return err
 	}
 	s.want.Store(max(minSnapshotBytes, f.Size))
-	s.n.log.Info("snapshot written", zap.Uint64("index", j.meta.Index), zap.Int64("bytes", f.Size), zap.Duration("took", s.n.cfg.world.now().Sub(begin)))
+	took := s.n.cfg.world.now().Sub(begin)
+	s.n.log.Info("snapshot written", zap.Uint64("index", j.meta.Index), zap.Int64("bytes", f.Size), zap.Duration("took", took))
+	s.n.cfg.Observer.SnapshotWritten(f.Size, took)
 	s.keepAlso(f)
 	s.tidy()
 	return nil

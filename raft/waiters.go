@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"time"
 )
 
 // proposal is one request on its way through the log. Its outcome is sent once,
@@ -13,16 +14,19 @@ type proposal struct {
 	id      uint64
 	data    []byte
 	done    chan outcome
+	queued  time.Time
 	dropped bool // its caller has left while it was queued; guarded by the queue's lock
 
 	unknown     bool   // it may have been carried out: never to be proposed again; the loop's
 	stamp       uint64 // term in which it was last proposed, 0 while it is queued; the loop's
+	proposed    moment // when it last left the queue; none until then
 	foreignTerm uint64 // another member's, for the leader of this term; nobody waits for it here
 }
 
 type outcome struct {
 	result any
 	err    error
+	timing Timing // of a success
 }
 
 // waiters holds the proposals whose callers wait, by ID. An applied entry wakes
@@ -60,19 +64,21 @@ type applied struct {
 	id     uint64
 	data   []byte
 	result any
+	begun  time.Time // of its batch
 }
 
 // wake gives the proposers of a batch their results.
 func (w *waiters) wake(batch []applied) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	now := time.Now()
 	for _, a := range batch {
 		p, ok := w.byID[a.id]
 		if !ok || !bytes.Equal(p.data, a.data) {
 			continue
 		}
 		delete(w.byID, a.id)
-		p.done <- outcome{result: a.result}
+		p.done <- outcome{result: a.result, timing: p.timing(a.begun, now)}
 	}
 }
 

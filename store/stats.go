@@ -27,8 +27,8 @@ type Stats struct {
 type operation int
 
 const (
-	opGet operation = iota
-	opGetRecursive // not through the log; Stats has it among the gets
+	opGet          operation = iota
+	opGetRecursive           // not through the log; Stats has it among the gets
 	opSet
 	opDelete
 	opUpdate

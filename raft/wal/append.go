@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -65,11 +66,21 @@ func (w *WAL) write(sync bool) error {
 		w.lazy, w.lazyLength, w.lazyCRC = true, length, w.enc.crc
 		return nil
 	}
-	if err := s.file.Datasync(); err != nil {
+	if err := w.sync(s); err != nil {
 		return err
 	}
 	w.advance(length, w.enc.crc)
 	return nil
+}
+
+// sync makes a segment durable.
+func (w *WAL) sync(s *segment) error {
+	begin := time.Now()
+	err := s.file.Datasync()
+	if err == nil && w.synced != nil {
+		w.synced(time.Since(begin))
+	}
+	return err
 }
 
 // advance goes behind a durable batch.
@@ -92,7 +103,7 @@ func (w *WAL) settle() error {
 	if !w.lazy {
 		return nil
 	}
-	if err := w.current().file.Datasync(); err != nil {
+	if err := w.sync(w.current()); err != nil {
 		return w.die(err)
 	}
 	w.advance(w.lazyLength, w.lazyCRC)
@@ -145,7 +156,7 @@ func (w *WAL) begin(s *segment, crc uint32) (off int64, _ uint32, err error) {
 	if n, err := s.file.WriteAt(out, 0); err != nil || n < len(out) {
 		return 0, 0, orShort(err)
 	}
-	if err := s.file.Datasync(); err != nil {
+	if err := w.sync(s); err != nil {
 		return 0, 0, err
 	}
 	if err := w.fs.Rename(s.file.Name(), filepath.Join(w.dir, s.name)); err != nil {

@@ -60,7 +60,7 @@ func Create(f fsys.FS, dir string, md Metadata, o Options) (*WAL, error) {
 }
 
 func newWAL(f fsys.FS, dir string, o Options) *WAL {
-	w := &WAL{fs: f, dir: dir, size: defaultSegment, retry: defaultRetry, inline: o.Inline, log: o.Logger}
+	w := &WAL{fs: f, dir: dir, size: defaultSegment, retry: defaultRetry, inline: o.Inline, log: o.Logger, synced: o.Synced}
 	if o.SegmentSize > 0 {
 		w.size = min(max(o.SegmentSize, minSegment), defaultSegment)
 	}

@@ -49,6 +49,8 @@ type Options struct {
 	Retry       time.Duration // between attempts to prepare the next segment; 0 means one second
 	Inline      bool          // no goroutine: Append itself prepares the next segment when it needs it. For a simulation
 	Logger      *zap.Logger   // nil for none
+	// Synced, if it is not nil, is told how long each sync took that Append waited for.
+	Synced func(took time.Duration)
 }
 
 // Batch is what one Append writes, as a whole or not at all. All fields may be empty.
@@ -69,6 +71,7 @@ type WAL struct {
 	metadata []byte // as in the first segment; later ones must have the same bytes
 	prep     *preparer
 	log      *zap.Logger
+	synced   func(time.Duration) // may be nil
 
 	segments []*segment // held open and locked, oldest first; the last one is written to
 	off      int64      // where the next batch goes in the last segment; the filler begins there
