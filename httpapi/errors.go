@@ -13,26 +13,28 @@ import (
 )
 
 // fail answers a request on the keys API with an error: the one place where that is done (keys-api spec, section 11). What
-// nobody could use as an answer cuts the connection instead: the server stops, or the client has gone.
-func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+// nobody could use as an answer cuts the connection instead: the server stops, or the client has gone. It returns the status.
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) int {
 	var v2 *store.Error
 	var failure *Failure
 	var cleared *eventhistory.ClearedError
+	status := http.StatusInternalServerError
 	switch {
 	case errors.As(err, &v2):
-		h.writeError(w, r, v2, v2.Status())
+		status = v2.Status()
 	case errors.As(err, &cleared):
-		e := store.NewError(store.CodeIndexCleared, cleared.Error(), cleared.Index)
-		h.writeError(w, r, e, e.Status())
+		v2 = store.NewError(store.CodeIndexCleared, cleared.Error(), cleared.Index)
+		status = v2.Status()
 	case errors.As(err, &failure):
-		h.writeError(w, r, store.NewError(store.CodeRaftInternal, failure.Cause, 0), failure.Status)
+		v2, status = store.NewError(store.CodeRaftInternal, failure.Cause, 0), failure.Status
 	case isOver(err):
 		panic(http.ErrAbortHandler)
 	default:
 		h.log.Error("request failed", zap.String("method", r.Method), zap.Error(err))
-		e := store.NewError(store.CodeRaftInternal, err.Error(), 0)
-		h.writeError(w, r, e, e.Status())
+		v2 = store.NewError(store.CodeRaftInternal, err.Error(), 0)
 	}
+	h.writeError(w, r, v2, status)
+	return status
 }
 
 func isOver(err error) bool {

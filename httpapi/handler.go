@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"context"
+	"encoding/json"
 	"net/http"
 	"runtime/debug"
 	"sync/atomic"
@@ -8,6 +10,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"golang.org/x/time/rate"
 )
 
 // handler serves the client port.
@@ -21,6 +25,17 @@ type handler struct {
 	bodies    budget
 	// position caches the headers of the last View that was read from. Anyone may replace it.
 	position atomic.Pointer[position]
+
+	observer     Observer
+	keysAnswered func(method string, status int, took time.Duration)
+	slow         time.Duration
+	slowLog      *rate.Limiter
+	slowLeftOut  atomic.Uint64 // slow requests that were not logged since the last one that was
+
+	stats        Statistics // may be nil, as what follows
+	metrics      http.Handler
+	engineStatus func(context.Context) (json.RawMessage, error)
+	setLogLevel  func(zapcore.Level)
 }
 
 // ServeHTTP does what comes before routing, and routes the hot path itself: chi costs as much as the whole rest of a GET.
@@ -58,8 +73,9 @@ func (h *handler) logPanic(r *http.Request) {
 	}
 }
 
-func (h *handler) routes() http.Handler {
+func (h *handler) routes(profiles bool) http.Handler {
 	mux := chi.NewMux()
+	handle := func(path, route string, f http.HandlerFunc) { mux.HandleFunc(path, h.observed(route, f)) }
 	keys := func(w http.ResponseWriter, r *http.Request) {
 		if key, ok := keyOf(r.URL.Path); ok {
 			h.serveKey(w, r, key)
@@ -67,12 +83,27 @@ func (h *handler) routes() http.Handler {
 	}
 	mux.HandleFunc("/v2/keys", keys)
 	mux.HandleFunc("/v2/keys/*", keys)
-	mux.HandleFunc("/v2/members", h.serveMembers)
-	mux.HandleFunc("/v2/members/*", h.serveMembers)
-	mux.HandleFunc("/v2/machines", allow(h.serveMachines, http.MethodGet, http.MethodHead))
+	handle("/v2/members", "members", h.serveMembers)
+	handle("/v2/members/*", "members", h.serveMembers)
+	handle("/v2/machines", "machines", allow(h.serveMachines, http.MethodGet, http.MethodHead))
 	mux.HandleFunc("/v2/auth/enable", allow(h.serveAuthEnable, http.MethodGet, http.MethodPut, http.MethodDelete))
-	mux.HandleFunc("/health", allow(h.serveHealth, http.MethodGet))
-	mux.HandleFunc("/version", allow(serveVersion(h.server), http.MethodGet))
+	handle("/health", "health", allow(h.serveHealth, http.MethodGet))
+	handle("/version", "version", allow(serveVersion(h.server), http.MethodGet))
+	if h.stats != nil {
+		handle("/v2/stats/self", "stats", allow(h.serveSelfStats, http.MethodGet))
+		handle("/v2/stats/leader", "stats", allow(h.serveLeaderStats, http.MethodGet))
+		handle("/v2/stats/store", "stats", allow(h.serveStoreStats, http.MethodGet))
+	}
+	if h.metrics != nil {
+		handle("/metrics", "metrics", h.metrics.ServeHTTP)
+	}
+	if h.setLogLevel != nil {
+		handle("/config/local/log", "log", allow(h.serveLogLevel, http.MethodPut))
+	}
+	mux.HandleFunc("/debug/vars", allow(h.serveVars, http.MethodGet))
+	if profiles {
+		routeProfiles(mux)
+	}
 	mux.NotFound(http.NotFound)
 	return mux
 }

@@ -16,24 +16,38 @@ func (h *handler) serveKey(w http.ResponseWriter, r *http.Request, key string) {
 		notAllowed(w, keysMethods)
 		return
 	}
+	p := progress{began: h.now()}
 	f := form{budget: &h.bodies}
 	defer f.release()
-	if err := h.readForm(w, r, &f); err != nil {
-		h.fail(w, r, err)
-		return
+	c, err := h.understand(w, r, key, &f, &p)
+	if err == nil {
+		err = h.dispatch(w, r, &c, &p)
 	}
-	c, refused := parse(r.Method, key, r.URL.RawQuery, f.text, h.now())
+	if err != nil {
+		p.status = h.fail(w, r, err)
+	}
+	h.finish(r, &p, c.Quorum)
+}
+
+// understand reads a request: its body, and what it asks for.
+func (h *handler) understand(w http.ResponseWriter, r *http.Request, key string, f *form, p *progress) (store.Command, error) {
+	now := p.began
+	if r.ContentLength != 0 {
+		if err := h.readForm(w, r, f); err != nil {
+			return store.Command{}, err
+		}
+		now = h.now() // a TTL begins when the request has come
+		p.read = now.Sub(p.began)
+	}
+	c, refused := parse(r.Method, key, r.URL.RawQuery, f.text, now)
 	if refused != nil {
-		h.fail(w, r, refused)
-		return
+		return c, refused
 	}
-	if err := h.dispatch(w, r, &c); err != nil {
-		h.fail(w, r, err)
-	}
+	return c, nil
 }
 
 // dispatch carries out what was asked for. An error means that nothing has been answered.
-func (h *handler) dispatch(w http.ResponseWriter, r *http.Request, c *store.Command) error {
+func (h *handler) dispatch(w http.ResponseWriter, r *http.Request, c *store.Command, p *progress) error {
 	if err := h.server.WaitReady(r.Context()); err != nil {
 		return err
 	}
@@ -45,13 +59,14 @@ func (h *handler) dispatch(w http.ResponseWriter, r *http.Request, c *store.Comm
 		if err := h.server.ReadBarrier(r.Context()); err != nil {
 			return err
 		}
-		return h.read(w, c)
+		p.carried = h.now().Sub(p.began)
+		return h.read(w, c, p)
 	case c.Wait:
 		return h.watch(w, r, c)
 	case c.Method == http.MethodGet, c.Method == http.MethodHead:
-		return h.read(w, c)
+		return h.read(w, c, p)
 	}
-	return h.write(w, r, c)
+	return h.write(w, r, c, p)
 }
 
 // causeCredentials refuses everybody. Without users and roles nobody can prove anything, and what was protected must not

@@ -8,7 +8,7 @@ import (
 
 // read answers a GET or HEAD from the published state: keys-api spec, section 6. Body and headers come from one View, so
 // that a watch from X-Etcd-Index+1 on misses nothing.
-func (h *handler) read(w http.ResponseWriter, c *store.Command) error {
+func (h *handler) read(w http.ResponseWriter, c *store.Command, p *progress) error {
 	v := h.server.View()
 	n, refused := v.Lookup(c.Path)
 	v.CountGet(c.Recursive, refused == nil)
@@ -22,6 +22,7 @@ func (h *handler) read(w http.ResponseWriter, c *store.Command) error {
 	enc.now = h.now()
 	enc.get(n, shown(c.Path), c.Recursive)
 	enc.end()
+	p.status = enc.status
 	return nil
 }
 

@@ -2,11 +2,14 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"golang.org/x/time/rate"
 
 	"pando/eventhistory"
 	"pando/store"
@@ -64,6 +67,20 @@ type Options struct {
 	CORS []string
 	// Logger is told of panics and of errors that no client caused; nil is nobody.
 	Logger *zap.Logger
+	// Observer is told of each answer; nil is nobody.
+	Observer Observer
+	// Slow is how long a request may take before the log tells where its time went; 0 is for ever.
+	Slow time.Duration
+	// Statistics is what /v2/stats tells of; nil: it is not served.
+	Statistics Statistics
+	// Metrics answers /metrics; nil: it is not served.
+	Metrics http.Handler
+	// EngineStatus is the raft.status of /debug/vars; nil is null.
+	EngineStatus func(context.Context) (json.RawMessage, error)
+	// SetLogLevel is what /config/local/log sets; nil: it is not served.
+	SetLogLevel func(zapcore.Level)
+	// Pprof serves the profiles of the process below /debug/pprof.
+	Pprof bool
 	// Now is the clock that a TTL begins at and that remaining TTLs are shown by; nil is time.Now.
 	Now func() time.Time
 }
@@ -76,14 +93,26 @@ func New(s Server, o Options) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Observer == nil {
+		o.Observer = nobody{}
+	}
 	h := &handler{
 		server:    s,
+		observer:  o.Observer,
+		slow:      o.Slow,
+		slowLog:   rate.NewLimiter(slowLines, slowBurst),
+		stats:     o.Statistics,
+		metrics:   o.Metrics,
 		now:       o.Now,
 		log:       o.Logger,
 		cors:      newCORS(o.CORS),
 		clusterID: []string{hexID(s.ClusterID())},
 		bodies:    budget{limit: bodyBudget},
+
+		engineStatus: o.EngineStatus,
+		setLogLevel:  o.SetLogLevel,
+		keysAnswered: o.Observer.Route("keys"),
 	}
-	h.router = h.routes()
+	h.router = h.routes(o.Pprof)
 	return h
 }

@@ -8,8 +8,14 @@ import (
 )
 
 // write sends a command through the log and answers with its event.
-func (h *handler) write(w http.ResponseWriter, r *http.Request, c *store.Command) error {
-	result, err := h.server.Do(r.Context(), *c)
+func (h *handler) write(w http.ResponseWriter, r *http.Request, c *store.Command, p *progress) error {
+	t := timedPool.Get().(*timed)
+	t.Context = r.Context()
+	result, err := h.server.Do(t, *c)
+	p.timing = t.timing
+	*t = timed{}
+	timedPool.Put(t)
+	p.carried = h.now().Sub(p.began)
 	if err != nil {
 		return err
 	}
@@ -23,6 +29,7 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, c *store.Command
 	enc.status = statusOf(result.Event)
 	enc.event(result.Event)
 	enc.end()
+	p.status = enc.status
 	return nil
 }
 

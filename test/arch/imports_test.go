@@ -25,8 +25,10 @@ var mayImport = map[string][]string{
 	"tlsconfig":      {},
 	"raft/transport": {"tlsconfig"},
 	"raft":           {"raft/wal", "snapshot", "fsys"},
-	"httpapi":        {"store", "eventhistory"},
-	"":               {"store", "eventhistory", "fsys", "config", "snapshot", "raft", "raft/transport", "tlsconfig", "httpapi", "discovery", "proxy"}, // main
+	"httpapi":        {"store", "eventhistory", "peerstats"},
+	"peerstats":      {},
+	"metrics":        {"store", "peerstats"},
+	"":               {"store", "eventhistory", "fsys", "config", "snapshot", "raft", "raft/transport", "tlsconfig", "httpapi", "peerstats", "metrics", "discovery", "proxy"}, // main
 }
 
 // TestImportGraph holds the product's packages to mayImport. Tests may import more, the tests' packages anything; but the
