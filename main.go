@@ -30,11 +30,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	log := newLogger(cfg)
+	log, levels := newLogger(cfg)
 	for _, n := range cfg.Notes {
 		log.Log(n.Level, n.Text)
 	}
-	sig, err := run(cfg, log)
+	sig, err := run(cfg, log, levels)
 	if errors.Is(err, raft.ErrRemoved) { // what was asked for, so that nobody starts it again
 		log.Info(err.Error())
 		log.Info("the data-dir used by this member must be removed.")
@@ -52,8 +52,8 @@ func main() {
 
 // run starts a member or a proxy and closes it again when a signal comes or it
 // fails. It returns the signal that ended it, or why it could not go on.
-func run(cfg *config.Config, log *zap.Logger) (os.Signal, error) {
-	p, err := begin(cfg, log)
+func run(cfg *config.Config, log *zap.Logger, levels *logLevels) (os.Signal, error) {
+	p, err := begin(cfg, log, levels)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
+	"pando/peerstats"
 	"pando/raft"
 	"pando/raft/transport"
 	"pando/store"
@@ -23,6 +24,7 @@ import (
 type peers struct {
 	log   *zap.Logger
 	store *store.Store
+	stats *peerstats.Stats
 	node  *raft.Node
 	certs *tlsconfig.Source // for https peer URLs; set before start
 
@@ -40,7 +42,7 @@ type peers struct {
 // newPeers returns peers without connections. given are the members of the
 // cluster that this one joins, and their URLs.
 func newPeers(s *store.Store, log *zap.Logger) *peers {
-	return &peers{log: log, store: s, known: map[uint64][]string{}, given: map[uint64]bool{}}
+	return &peers{log: log, store: s, stats: peerstats.New(nil), known: map[uint64][]string{}, given: map[uint64]bool{}}
 }
 
 // start connects to the members. From then on follow keeps up with the list.
@@ -49,7 +51,7 @@ func (p *peers) start(node *raft.Node, own []string, joining []store.Member) (*t
 	st := node.Status()
 	t, err := transport.New(transport.Config{
 		MemberID: st.MemberID, ClusterID: st.ClusterID, PeerURLs: own,
-		Handler: p, Logger: p.log.WithOptions(zap.IncreaseLevel(zap.WarnLevel)), Broken: node.ConnectionLost, TLS: p.certs,
+		Handler: p, Logger: p.log.Named(logTransport).WithOptions(zap.IncreaseLevel(zap.WarnLevel)), Broken: node.ConnectionLost, TLS: p.certs,
 		ReceiveSnapshot: node.ReceiveSnapshot,
 		Expelled:        func(error) { node.Expelled() },
 	})
@@ -92,6 +94,7 @@ func (p *peers) follow() {
 	for id := range p.known {
 		if !listed[id] {
 			t.RemovePeer(id)
+			p.stats.Forget(id)
 			delete(p.known, id)
 		}
 	}
@@ -127,6 +130,7 @@ func (p *peers) connect(t *transport.Transport, m store.Member) {
 // Send implements raft.Transport.
 func (p *peers) Send(ms []*raftpb.Message) {
 	if t := p.transport.Load(); t != nil {
+		countSent(p.stats, ms)
 		t.Send(ms)
 	}
 }
@@ -147,10 +151,16 @@ func (p *peers) SendSnapshot(ctx context.Context, to uint64, m *raftpb.Message, 
 var errNotConnected = errors.New("this member is not connected to the others yet")
 
 // Process implements transport.Handler.
-func (p *peers) Process(ctx context.Context, m *raftpb.Message) error { return p.node.Process(ctx, m) }
+func (p *peers) Process(ctx context.Context, m *raftpb.Message) error {
+	countReceived(p.stats, m)
+	return p.node.Process(ctx, m)
+}
 
 // ReportUnreachable implements transport.Handler.
-func (p *peers) ReportUnreachable(id uint64) { p.node.ReportUnreachable(id) }
+func (p *peers) ReportUnreachable(id uint64) {
+	p.stats.Lost(id)
+	p.node.ReportUnreachable(id)
+}
 
 // ReportSnapshot implements transport.Handler.
 func (p *peers) ReportSnapshot(id uint64, ok bool) { p.node.ReportSnapshot(id, ok) }

@@ -25,7 +25,7 @@ const (
 )
 
 // begin starts what the data directory belongs to or, if it is empty, what the flags ask for (server spec, section 4).
-func begin(cfg *config.Config, log *zap.Logger) (process, error) {
+func begin(cfg *config.Config, log *zap.Logger, levels *logLevels) (process, error) {
 	who, err := roleOf(cfg.DataDir, log)
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func begin(cfg *config.Config, log *zap.Logger) (process, error) {
 	if who == proxyRole || who == nobody && cfg.ProxyMode {
 		return startProxy(cfg, log)
 	}
-	s, err := start(cfg, log)
+	s, err := start(cfg, log, levels)
 	if err == nil {
 		return s, nil
 	}

@@ -13,6 +13,7 @@ import (
 	"pando/eventhistory"
 	"pando/fsys"
 	"pando/httpapi"
+	"pando/metrics"
 	"pando/raft"
 	"pando/raft/transport"
 	"pando/store"
@@ -31,6 +32,7 @@ type server struct {
 	machine *machine
 	node    *raft.Node
 	peers   *peers
+	metrics *metrics.Metrics
 	// transport is the way to the other members; peers decides who they are.
 	transport *transport.Transport
 
@@ -48,7 +50,7 @@ type server struct {
 
 // start binds the ports, opens the data directory and begins to serve. Keys wait
 // until the log has been replayed; version, health and members answer at once.
-func start(cfg *config.Config, log *zap.Logger) (*server, error) {
+func start(cfg *config.Config, log *zap.Logger, levels *logLevels) (*server, error) {
 	connections, err := config.CheckFDLimit()
 	if err != nil {
 		return nil, err
@@ -71,6 +73,7 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 		store: store.New(store.Options{HistorySize: cfg.EventHistory, Now: time.Now}),
 		open:  make(chan struct{}),
 	}
+	s.metrics = metrics.New(config.VersionName(), s.store.Hub().Span, s.state)
 	s.life, s.cancel = context.WithCancel(noContext)
 	s.peers = newPeers(s.store, log)
 	s.peers.certs = certs.peers
@@ -83,7 +86,7 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 	s.stop = watchSignals()
 	clients.limit(connections)
 	peers.limit(peerConnections)
-	s.clientPort = httpapi.NewHTTPServer(httpapi.New(s, httpapi.Options{CORS: cfg.CORS, Logger: log}), log)
+	s.clientPort = httpapi.NewHTTPServer(s.api(levels), log)
 	s.serve(clients, s.clientPort, "client", s.certs.clients.Server(clientProtocols(cfg.ClientTLS)...))
 	s.membersPort = httpapi.NewHTTPServer(s.peerHandler(), log)
 	s.membersPort.ConnState = s.certs.peers.ConnState
@@ -105,7 +108,7 @@ func (s *server) startNode() error {
 		Transport: s.peers, Snapshots: s.peers,
 		Barrier:       barrier,
 		SnapshotCount: cfg.SnapshotCount, MaxSnapshots: cfg.MaxSnapshots, MaxWALs: cfg.MaxWALs,
-		Logger: s.log,
+		Logger: s.log.Named(logEngine), Observer: s.metrics,
 	}, s.machine)
 	if err != nil {
 		return err
@@ -191,7 +194,9 @@ func (s *server) Do(ctx context.Context, c store.Command) (store.Result, error) 
 	defer cancel()
 	c.ID = s.node.NextID()
 	began := time.Now()
-	r, err := s.node.Propose(ctx, c.ID, c.Marshal())
+	var t raft.Timing
+	r, err := s.node.ProposeTimed(ctx, c.ID, c.Marshal(), &t)
+	s.observed(ctx, began, t, err)
 	if err != nil {
 		return store.Result{}, s.failure(err, began)
 	}

@@ -32,7 +32,7 @@ func startHere(t testing.TB, args ...string) (s *server, addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err = start(cfg, zap.NewNop()); err != nil {
+	if s, err = start(cfg, zap.NewNop(), &logLevels{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

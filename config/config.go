@@ -63,8 +63,10 @@ type Config struct {
 	CORS        []string // origins as given, or "*"; empty: no CORS headers
 	EnablePprof bool
 
-	LogLevel  zapcore.Level
-	LogFormat string // "console" or "json"
+	LogLevel      zapcore.Level
+	PackageLevels map[string]zapcore.Level // other levels for single packages, under etcd's names
+	SlowRequest   time.Duration            // how long a request may take before it is logged; 0: for ever
+	LogFormat     string                   // "console" or "json"
 
 	// Notes are what the user should hear before anything else, in order.
 	Notes []Note
@@ -172,6 +174,7 @@ func (f *flags) config() (*Config, error) {
 		EnablePprof: f.enablePprof,
 		LogLevel:    f.logLevel,
 		LogFormat:   f.logFormat.value,
+		SlowRequest: time.Duration(f.slowRequest) * time.Millisecond,
 	}
 	if !f.given("ttl-grace") {
 		c.TTLGrace = c.Election
@@ -179,6 +182,7 @@ func (f *flags) config() (*Config, error) {
 	if f.debug {
 		c.LogLevel = zapcore.DebugLevel
 	}
+	f.packageLevels(c)
 	if err := f.urls(c); err != nil {
 		return nil, err
 	}

@@ -36,6 +36,7 @@ type flags struct {
 	eventHistory                    int
 	ttlGrace                        uint // ms
 	heartbeat, election             uint // ms
+	slowRequest                     uint // ms
 	listenPeer, listenClient        urlList
 	advertisePeer, advertiseClient  urlList
 	initialCluster, token           string
@@ -141,6 +142,8 @@ func (f *flags) logFlags(s *flag.FlagSet) {
 	s.Var(&f.logLevel, "log-level", "Lowest `level` logged: debug, info, warn, error, panic or fatal.")
 	f.logFormat = choice{value: "console", of: []string{"console", "json"}}
 	s.Var(&f.logFormat, "log-format", "`Format`: console (lines for people) or json.")
+	s.String("log-package-levels", "", "Other levels for single packages as `package=LEVEL,...`, under etcd's names: etcdserver, etcdhttp, raft, rafthttp.")
+	s.UintVar(&f.slowRequest, "slow-request", 1000, "`Milliseconds` that a request may take before the log says where they went; watches excepted. 0: never.")
 	s.BoolVar(&f.enablePprof, "enable-pprof", false, "Serve profiles below /debug/pprof on the client port.")
 }
 

@@ -17,7 +17,7 @@ var (
 		"auth-token", "auto-compaction-mode", "auto-compaction-retention", "backend-batch-interval", "backend-batch-limit", "bcrypt-cost",
 		"experimental-auto-compaction-retention", "experimental-corrupt-check-time", "experimental-enable-v2v3",
 		"experimental-gRPC-addr", "grpc-keepalive-interval", "grpc-keepalive-min-time", "grpc-keepalive-timeout", "host-whitelist",
-		"listen-metrics-urls", "log-outputs", "log-package-levels", "logger", "max-request-bytes", "max-txn-ops", "metrics", "quota-backend-bytes",
+		"listen-metrics-urls", "log-outputs", "logger", "max-request-bytes", "max-txn-ops", "metrics", "quota-backend-bytes",
 	}
 )
 

@@ -12,14 +12,19 @@ const EtcdVersion = "2.3.8"
 // Version is Pando's own. The Makefile sets it when it links; otherwise it is the module's.
 var Version = ""
 
+// VersionName is Pando's own version, "" if it is not known.
+func VersionName() string {
+	if info, ok := debug.ReadBuildInfo(); ok && Version == "" {
+		return info.Main.Version
+	}
+	return Version
+}
+
 // versionText is what --version prints: etcd's four lines (server spec, section 1), because scripts cut the version out of
 // the first one, then Pando's own version.
 func versionText() string {
-	version, commit := Version, "Not provided"
+	commit := "Not provided"
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if version == "" {
-			version = info.Main.Version
-		}
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" && len(s.Value) >= 7 {
 				commit = s.Value[:7]
@@ -27,5 +32,5 @@ func versionText() string {
 		}
 	}
 	return fmt.Sprintf("etcd Version: %s\nGit SHA: %s\nGo Version: %s\nGo OS/Arch: %s/%s\nPando Version: %s\n",
-		EtcdVersion, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH, version)
+		EtcdVersion, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH, VersionName())
 }

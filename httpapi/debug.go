@@ -8,25 +8,11 @@ import (
 	"net/http/pprof"
 	"os"
 	"runtime"
-	"strings"
 	"syscall"
 
 	"github.com/go-chi/chi/v5"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 )
-
-// logLevels are the names that etcd has for its levels, in capitals, and the level of ours that each is (cluster-api spec,
-// section 8). Nothing is logged above error that is not an error.
-var logLevels = map[string]zapcore.Level{
-	"CRITICAL": zapcore.ErrorLevel, "C": zapcore.ErrorLevel,
-	"ERROR": zapcore.ErrorLevel, "E": zapcore.ErrorLevel, "0": zapcore.ErrorLevel,
-	"WARNING": zapcore.WarnLevel, "W": zapcore.WarnLevel, "1": zapcore.WarnLevel,
-	"NOTICE": zapcore.InfoLevel, "N": zapcore.InfoLevel, "2": zapcore.InfoLevel,
-	"INFO": zapcore.InfoLevel, "I": zapcore.InfoLevel, "3": zapcore.InfoLevel,
-	"DEBUG": zapcore.DebugLevel, "D": zapcore.DebugLevel, "4": zapcore.DebugLevel,
-	"TRACE": zapcore.DebugLevel, "T": zapcore.DebugLevel, "5": zapcore.DebugLevel,
-}
 
 // serveLogLevel sets the level for as long as the process runs.
 func (h *handler) serveLogLevel(w http.ResponseWriter, r *http.Request) {
@@ -38,13 +24,11 @@ func (h *handler) serveLogLevel(w http.ResponseWriter, r *http.Request) {
 		writeMessage(w, http.StatusBadRequest, "Invalid json body")
 		return
 	}
-	level, known := logLevels[strings.ToUpper(in.Level)]
-	if !known {
+	if !h.setLogLevel(in.Level) {
 		writeMessage(w, http.StatusBadRequest, "Invalid log level "+in.Level)
 		return
 	}
-	h.setLogLevel(level)
-	h.log.Log(level, "the log level was set", zap.Stringer("level", level), zap.String("remote", r.RemoteAddr))
+	h.log.Info("the log level was set", zap.String("level", in.Level), zap.String("remote", r.RemoteAddr))
 	w.WriteHeader(http.StatusNoContent)
 }
 

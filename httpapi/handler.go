@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 	"golang.org/x/time/rate"
 )
 
@@ -35,7 +34,7 @@ type handler struct {
 	stats        Statistics // may be nil, as what follows
 	metrics      http.Handler
 	engineStatus func(context.Context) (json.RawMessage, error)
-	setLogLevel  func(zapcore.Level)
+	setLogLevel  func(name string) bool
 }
 
 // ServeHTTP does what comes before routing, and routes the hot path itself: chi costs as much as the whole rest of a GET.

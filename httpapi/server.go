@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 	"golang.org/x/time/rate"
 
 	"pando/eventhistory"
@@ -77,8 +76,9 @@ type Options struct {
 	Metrics http.Handler
 	// EngineStatus is the raft.status of /debug/vars; nil is null.
 	EngineStatus func(context.Context) (json.RawMessage, error)
-	// SetLogLevel is what /config/local/log sets; nil: it is not served.
-	SetLogLevel func(zapcore.Level)
+	// SetLogLevel is called by /config/local/log with etcd's name of a level, and returns false if there is none of that
+	// name; nil: it is not served.
+	SetLogLevel func(name string) bool
 	// Pprof serves the profiles of the process below /debug/pprof.
 	Pprof bool
 	// Now is the clock that a TTL begins at and that remaining TTLs are shown by; nil is time.Now.
