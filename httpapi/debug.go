@@ -46,19 +46,20 @@ func (h *handler) serveVars(w http.ResponseWriter, r *http.Request) {
 		h.log.Debug("the engine did not say how it is", zap.Error(err))
 	}
 	w.Header()["Content-Type"] = []string{"application/json; charset=utf-8"}
-	out := json.NewEncoder(w)
 	separator := "{\n"
 	for _, v := range []struct {
 		name  string
 		value any
 	}{{"cmdline", os.Args}, {"file_descriptor_limit", files.Cur}, {"memstats", memory}, {"raft.status", engine}} {
-		_, _ = io.WriteString(w, separator+`"`+v.name+`": `)
-		if out.Encode(v.value) != nil {
-			return // the client has gone
+		text, err := json.Marshal(v.value)
+		if err != nil {
+			h.log.Error("a variable does not encode", zap.String("name", v.name), zap.Error(err))
+			text = []byte("null")
 		}
-		separator = ","
+		_, _ = io.WriteString(w, separator+`"`+v.name+`": `+string(text))
+		separator = ",\n"
 	}
-	_, _ = io.WriteString(w, "}\n")
+	_, _ = io.WriteString(w, "\n}\n")
 }
 
 // engine is the state of the replication engine as JSON, null if it cannot be had.

@@ -51,7 +51,9 @@ func (h *handler) dispatch(w http.ResponseWriter, r *http.Request, c *store.Comm
 	if err := h.server.WaitReady(r.Context()); err != nil {
 		return err
 	}
-	if h.server.View().AuthEnabled() {
+	v := h.server.View()
+	v.CountAuthLookup()
+	if v.AuthEnabled() {
 		return store.NewError(store.CodeUnauthorized, causeCredentials, 0)
 	}
 	switch {

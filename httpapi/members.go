@@ -58,6 +58,9 @@ func NoSuchMember(id string) *MemberError {
 func (h *handler) serveMembers(w http.ResponseWriter, r *http.Request) {
 	rest := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, membersRoute), "/")
 	w.Header()["X-Etcd-Cluster-Id"] = h.clusterID
+	if r.Method == http.MethodPost || rest != "" && (r.Method == http.MethodPut || r.Method == http.MethodDelete) {
+		h.server.View().CountAuthLookup()
+	}
 	var err error
 	switch r.Method {
 	case http.MethodGet:

@@ -113,6 +113,7 @@ func New(s Server, o Options) http.Handler {
 		setLogLevel:  o.SetLogLevel,
 		keysAnswered: o.Observer.Route("keys"),
 	}
+	s.View().CountAuthLookup() // as the reference's API does when it begins
 	h.router = h.routes(o.Pprof)
 	return h
 }

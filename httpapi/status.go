@@ -51,6 +51,9 @@ func (h *handler) serveAuthEnable(w http.ResponseWriter, r *http.Request) {
 		writeMessage(w, http.StatusNotImplemented, "authentication is not supported")
 		return
 	}
+	if h.server.View().ClusterVersion() != "" { // before, etcd does not look
+		h.server.View().CountAuthLookup()
+	}
 	writeJSON(w, http.StatusOK, struct {
 		Enabled bool `json:"enabled"`
 	}{h.server.View().AuthEnabled()})

@@ -77,7 +77,24 @@ func New(version string, span func() (oldest, last uint64), read func() State) *
 }
 
 // ServeHTTP answers a scrape, in Prometheus' text format.
-func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
+func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m.handler.ServeHTTP(&plainWriter{ResponseWriter: w}, r)
+}
+
+// plainWriter gives the content type that etcd gives, without the parameters that nothing but a recent Prometheus understands.
+type plainWriter struct {
+	http.ResponseWriter
+	begun bool
+}
+
+// Write sends the head first.
+func (w *plainWriter) Write(p []byte) (int, error) {
+	if !w.begun {
+		w.begun = true
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+	}
+	return w.ResponseWriter.Write(p)
+}
 
 // Proposed counts a proposal that has ended.
 func (m *Metrics) Proposed(took time.Duration, err error) {

@@ -20,6 +20,7 @@ type View struct {
 	stats          *counters
 	cluster        *cluster
 	authEnabled    bool
+	authKnown      bool // there is a record of whether it is
 	nextExpiration int64
 	expires        bool
 }
@@ -35,7 +36,8 @@ func (s *Store) newView(raftIndex, raftTerm uint64) *View {
 		v.cluster = readCluster(records)
 	}
 	enabled, reached := v.root.Lookup(authEnabledPath)
-	v.authEnabled = reached == len(authEnabledPath) && enabled.Value() == "true"
+	v.authKnown = reached == len(authEnabledPath)
+	v.authEnabled = v.authKnown && enabled.Value() == "true"
 	return v
 }
 
@@ -61,6 +63,10 @@ func (v *View) CountGet(recursive, success bool) {
 	}
 	v.stats.count(op, success)
 }
+
+// CountAuthLookup counts the read by which etcd finds out whether a request needs credentials: it goes through the store there,
+// and shows in the counters (cluster-api spec, section 4).
+func (v *View) CountAuthLookup() { v.stats.count(opGet, v.authKnown) }
 
 // KeySpace is the size of what is below the root of the keys: files, directories, hidden ones too.
 func (v *View) KeySpace() tree.Size { return v.root.Child(keysPrefix[1:]).Below() }
