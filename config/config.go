@@ -1,13 +1,13 @@
-// Package config turns the command line and the environment into one checked Config.
+// Package config turns the command line, the environment and a configuration file into one checked Config.
 //
 // It promises etcd 2.3.8's rules (server spec, sections 1 to 4): the same flags under the same names, types and defaults,
 // `-name x`, `--name x` and `--name=x` alike, the same exit codes and, where a script may look for them, the same words.
-// A flag beats PANDO_MY_FLAG, which beats ETCD_MY_FLAG. What cannot be honoured is never dropped in silence: a flag of
+// A flag beats PANDO_MY_FLAG, which beats ETCD_MY_FLAG, which beats the configuration file. What cannot be honoured is never dropped in silence: a flag of
 // a part that is not built yet refuses to start (notyet.go), one without a meaning here earns a warning.
 //
 // It asks of its caller: print Config.Notes once there is a logger; call CheckBootstrap when the data directory is empty (the
 // initial-* flags are ignored once data exists) and CheckFDLimit before listening. Nothing here logs, exits, listens or
-// touches a file; CheckBootstrap may resolve host names.
+// touches a file but that one; CheckBootstrap may resolve host names.
 //
 // URLs are strings in the form that url.URL prints, sorted, because member ids and the member list are made of those bytes.
 package config
@@ -193,9 +193,6 @@ func (f *flags) config() (*Config, error) {
 		return nil, err
 	}
 	if err := f.tls(c); err != nil {
-		return nil, err
-	}
-	if err := f.checkNotYet(); err != nil {
 		return nil, err
 	}
 	f.noteIgnored()

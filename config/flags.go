@@ -82,7 +82,7 @@ func newFlags() *flags {
 	f.group("Of etcd 0.4", f.addressFlags)
 	f.group("General", func(s *flag.FlagSet) {
 		s.BoolVar(&f.version, "version", false, "Print the version and exit.")
-		s.String("config-file", "", "Read the configuration from this `file`. Not supported by this version.")
+		s.String("config-file", "", "Read what neither flags nor the environment say from this YAML `file`, with etcd's key names.")
 	})
 	f.group("Of etcd 0.4, accepted and ignored", ignoredFlags(goneFlags, nil))
 	f.group("Of etcd 3.x, accepted and ignored", ignoredFlags(foreignSwitches, foreignFlags))
@@ -159,7 +159,7 @@ func (f *flags) addressFlags(s *flag.FlagSet) {
 	}
 }
 
-// parse reads the command line, then the environment. What ends the program at once is an *ExitError.
+// parse reads the command line, then the environment, then the configuration file. What ends the program at once is an *ExitError.
 func (f *flags) parse(args, environ []string) error {
 	err := f.all.Parse(args)
 	switch {
@@ -173,7 +173,10 @@ func (f *flags) parse(args, environ []string) error {
 		return &ExitError{Code: 0, Stdout: versionText()}
 	}
 	f.all.Visit(func(fl *flag.Flag) { f.from[fl.Name] = "--" + fl.Name })
-	return f.parseEnvironment(environ)
+	if err := f.parseEnvironment(environ); err != nil {
+		return err
+	}
+	return f.parseFile()
 }
 
 // given reports whether the flag was set, on the command line or in the environment, to whatever value.

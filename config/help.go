@@ -16,7 +16,8 @@ const usage = `usage: pando [flags]              start a member
 func (f *flags) help() string {
 	var b strings.Builder
 	b.WriteString(usage)
-	b.WriteString("\nEach flag --my-flag can also be given as PANDO_MY_FLAG or, after that, ETCD_MY_FLAG in the environment.\n")
+	b.WriteString("\nEach flag --my-flag can also be given as PANDO_MY_FLAG or, after that, ETCD_MY_FLAG in the environment,\n" +
+		"or, after those, as my-flag in the YAML file that --config-file names.\n")
 	for _, g := range f.groups {
 		fmt.Fprintf(&b, "\n%s:\n", g.title)
 		if g.terse {

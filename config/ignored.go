@@ -18,6 +18,7 @@ var (
 		"experimental-auto-compaction-retention", "experimental-corrupt-check-time", "experimental-enable-v2v3",
 		"experimental-gRPC-addr", "grpc-keepalive-interval", "grpc-keepalive-min-time", "grpc-keepalive-timeout", "host-whitelist",
 		"listen-metrics-urls", "log-outputs", "logger", "max-request-bytes", "max-txn-ops", "metrics", "quota-backend-bytes",
+		"self-signed-cert-validity",
 	}
 )
 

@@ -162,7 +162,6 @@ func TestExit(t *testing.T) {
 		{[]string{"--peer-cert-allowed-cn", "x"}, 1, []string{"--peer-cert-allowed-cn", "not supported by this version"}},
 		{[]string{"--tls-min-version", "1.4"}, 2, []string{"tls-min-version", "1.0, 1.1, 1.2, 1.3"}},
 		{[]string{"--cipher-suites", "TLS_NONE"}, 2, []string{"cipher-suites", "TLS_NONE"}},
-		{[]string{"--config-file", "x.yml"}, 1, []string{"--config-file", "not supported by this version"}},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			got, err := parse(c.args, nil)
