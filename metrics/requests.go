@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"math"
 	"math/bits"
 	"strconv"
 	"sync"
@@ -11,12 +12,11 @@ import (
 )
 
 const (
-	// finest is the bound of the first bucket of a latency. Each next is twice as much, so that etcd's first, 0.5 ms, is one of them,
-	// and its last, 2.048 s, the last.
-	finest  = 500 * time.Microsecond >> etcdFrom
+	// The bound of each bucket of a latency is twice that of the one before, from 7.8 µs to etcd's last, 2.048 s.
 	buckets = etcdFrom + 13
-	// etcdFrom is the bucket that etcd's own begin with.
-	etcdFrom = 6
+	// etcdFrom is the bucket that etcd's own begin with, whose bound is etcdFirst.
+	etcdFrom  = 6
+	etcdFirst = 500 * time.Microsecond
 )
 
 // latency is a histogram that costs two additions. The last bucket has what is longer than the last bound.
@@ -27,8 +27,8 @@ type latency struct {
 
 func (l *latency) observe(d time.Duration) {
 	i := 0
-	if d > finest {
-		i = min(bits.Len64(uint64((d-1)/finest)), buckets)
+	if d > 0 {
+		i = min(bits.Len64(uint64((d<<etcdFrom-1)/etcdFirst)), buckets)
 	}
 	l.counts[i].Add(1)
 	l.sum.Add(int64(d))
@@ -40,7 +40,7 @@ func (l *latency) read(from int) (cumulative map[float64]uint64, count uint64, s
 	for i := range l.counts {
 		count += l.counts[i].Load()
 		if i >= from && i < buckets {
-			cumulative[(finest << i).Seconds()] = count
+			cumulative[math.Ldexp(etcdFirst.Seconds(), i-etcdFrom)] = count
 		}
 	}
 	return cumulative, count, time.Duration(l.sum.Load()).Seconds()
