@@ -33,6 +33,16 @@ type diskWork struct {
 	install  *incoming // the snapshot of the only message, if it has one
 }
 
+// anyResponse reports whether somebody waits for what is to be written.
+func anyResponse(ms []*raftpb.Message) bool {
+	for _, m := range ms {
+		if len(m.GetResponses()) > 0 || len(m.GetEntries()) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // snapshotRecord asks for a durable WAL record of a snapshot (release false), or
 // to give up the log that nobody needs below an index (release true).
 type snapshotRecord struct {

@@ -276,15 +276,6 @@ func (l *loop) feedCommit() {
 	l.n.disk.work <- w
 }
 
-func anyResponse(ms []*raftpb.Message) bool {
-	for _, m := range ms {
-		if len(m.GetResponses()) > 0 || len(m.GetEntries()) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // diskDone: the disk has carried out what it had; false if that failed and the loop has to end.
 func (l *loop) diskDone(durable bool) bool {
 	l.diskBusy = false
