@@ -17,9 +17,6 @@ const (
 	// MinEventHistory is how many events the v2 API promises to keep, and the default.
 	MinEventHistory = 1000
 	maxEventHistory = 10_000_000 // the ring is allocated at once
-
-	// later ends the title of a group of flags that are read but whose part is not built yet (notyet.go).
-	later = " (not supported by this version)"
 )
 
 // flags is the whole flag table of etcd 2.3.8 with 3.4's additions and ours, and where the values go that anybody reads.
@@ -76,7 +73,7 @@ func newFlags() *flags {
 	f.group("Logging and profiling", f.logFlags)
 	f.group("TLS", f.tlsFlags)
 	f.group("Proxy", f.proxyFlags)
-	f.group("Unsafe"+later, func(s *flag.FlagSet) {
+	f.group("Unsafe", func(s *flag.FlagSet) {
 		s.BoolVar(&f.forceNewCluster, "force-new-cluster", false, "Drop all other members and go on alone with the data that is here.")
 	})
 	f.group("Of etcd 0.4", f.addressFlags)
