@@ -10,6 +10,9 @@
 //	write.go     a Command through the log
 //	watch.go     events from the history
 //	errors.go    the one place where an error becomes an answer
+//	observe.go   what is told of each answer, and the log of slow requests
+//
+// Beside the keys stand members.go, stats.go, status.go and debug.go.
 //
 // It promises
 //   - the answers of etcd 2.3.8 to the byte, except for what docs/compatibility.md lists with its reason;
