@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/auth"
 	"pando/config"
 	"pando/eventhistory"
 	"pando/fsys"
@@ -28,6 +29,7 @@ type server struct {
 	cfg     *config.Config
 	certs   certificates
 	store   *store.Store
+	auth    *auth.Service
 	machine *machine
 	node    *raft.Node
 	peers   *peers
@@ -83,7 +85,8 @@ func start(cfg *config.Config, log *zap.Logger) (*server, error) {
 	s.stop = watchSignals()
 	clients.limit(connections)
 	peers.limit(peerConnections)
-	s.clientPort = httpapi.NewHTTPServer(httpapi.New(s, httpapi.Options{CORS: cfg.CORS, Logger: log}), log)
+	s.auth = auth.NewService(s, log)
+	s.clientPort = httpapi.NewHTTPServer(httpapi.New(s, httpapi.Options{CORS: cfg.CORS, Auth: s.auth, Logger: log}), log)
 	s.serve(clients, s.clientPort, "client", s.certs.clients.Server(clientProtocols(cfg.ClientTLS)...))
 	s.membersPort = httpapi.NewHTTPServer(s.peerHandler(), log)
 	s.membersPort.ConnState = s.certs.peers.ConnState

@@ -8,11 +8,14 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"go.uber.org/zap"
+
+	"pando/auth"
 )
 
 // handler serves the client port.
 type handler struct {
 	server    Server
+	auth      *auth.Service
 	now       func() time.Time
 	log       *zap.Logger
 	cors      cors
@@ -70,7 +73,11 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("/v2/members", h.serveMembers)
 	mux.HandleFunc("/v2/members/*", h.serveMembers)
 	mux.HandleFunc("/v2/machines", allow(h.serveMachines, http.MethodGet, http.MethodHead))
-	mux.HandleFunc("/v2/auth/enable", allow(h.serveAuthEnable, http.MethodGet, http.MethodPut, http.MethodDelete))
+	mux.HandleFunc(enableRoute, h.capable(h.serveEnable))
+	mux.HandleFunc(usersRoute, h.capable(h.serveUsers))
+	mux.HandleFunc(usersRoute+"/*", h.capable(h.serveUsers))
+	mux.HandleFunc(rolesRoute, h.capable(h.serveRoles))
+	mux.HandleFunc(rolesRoute+"/*", h.capable(h.serveRoles))
 	mux.HandleFunc("/health", allow(h.serveHealth, http.MethodGet))
 	mux.HandleFunc("/version", allow(serveVersion(h.server), http.MethodGet))
 	mux.NotFound(http.NotFound)

@@ -37,26 +37,26 @@ func (h *handler) dispatch(w http.ResponseWriter, r *http.Request, c *store.Comm
 	if err := h.server.WaitReady(r.Context()); err != nil {
 		return err
 	}
-	if h.server.View().AuthEnabled() {
-		return store.NewError(store.CodeUnauthorized, causeCredentials, 0)
+	v, err := h.permitKey(r, c)
+	if err != nil {
+		return err
 	}
 	switch {
 	case c.Method == http.MethodGet && c.Quorum:
 		if err := h.server.ReadBarrier(r.Context()); err != nil {
 			return err
 		}
-		return h.read(w, c)
+		if v, err = h.permitKey(r, c); err != nil { // by what is known now
+			return err
+		}
+		return h.read(w, c, v)
 	case c.Wait:
 		return h.watch(w, r, c)
 	case c.Method == http.MethodGet, c.Method == http.MethodHead:
-		return h.read(w, c)
+		return h.read(w, c, v)
 	}
 	return h.write(w, r, c)
 }
-
-// causeCredentials refuses everybody. Without users and roles nobody can prove anything, and what was protected must not
-// lie open.
-const causeCredentials = "Insufficient credentials"
 
 func notAllowed(w http.ResponseWriter, methods []string) {
 	if methods != nil {

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/auth"
 	"pando/eventhistory"
 	"pando/store"
 )
@@ -62,6 +63,8 @@ var ErrStopped = errors.New("the server is stopping")
 type Options struct {
 	// CORS lists the origins that get CORS headers; "*" stands for all. None by default.
 	CORS []string
+	// Auth decides what requests may do; nil is a service of New's own.
+	Auth *auth.Service
 	// Logger is told of panics and of errors that no client caused; nil is nobody.
 	Logger *zap.Logger
 	// Now is the clock that a TTL begins at and that remaining TTLs are shown by; nil is time.Now.
@@ -76,8 +79,12 @@ func New(s Server, o Options) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Auth == nil {
+		o.Auth = auth.NewService(s, o.Logger)
+	}
 	h := &handler{
 		server:    s,
+		auth:      o.Auth,
 		now:       o.Now,
 		log:       o.Logger,
 		cors:      newCORS(o.CORS),

@@ -25,8 +25,9 @@ var mayImport = map[string][]string{
 	"tlsconfig":      {},
 	"raft/transport": {"tlsconfig"},
 	"raft":           {"raft/wal", "snapshot", "fsys"},
-	"httpapi":        {"store", "eventhistory"},
-	"":               {"store", "eventhistory", "fsys", "config", "snapshot", "raft", "raft/transport", "tlsconfig", "httpapi", "discovery", "proxy"}, // main
+	"auth":           {"store"},
+	"httpapi":        {"store", "eventhistory", "auth"},
+	"":               {"store", "eventhistory", "auth", "fsys", "config", "snapshot", "raft", "raft/transport", "tlsconfig", "httpapi", "discovery", "proxy"}, // main
 }
 
 // TestImportGraph holds the product's packages to mayImport. Tests may import more, the tests' packages anything; but the
