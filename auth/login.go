@@ -17,9 +17,9 @@ const (
 	bcryptCost = bcrypt.DefaultCost
 	// maxPassword is how much of a password bcrypt looks at. The reference passes over the rest in silence.
 	maxPassword = 72
-	// decoy is the hash that the password of an unknown user is compared with, so that it takes as long. Nothing depends on
-	// what it is of.
-	decoy = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+	// bcryptDecoy is the hash that the password of an unknown user is compared with, so that it takes as long. Nothing depends
+	// on what it is of.
+	bcryptDecoy = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 	// patience is how long a password waits for its check.
 	patience = 5 * time.Second
 	// laneCount is how many groups of addresses take turns.
@@ -44,12 +44,14 @@ func newLanes() *lanes {
 	return l
 }
 
+// of is the number of the lane of an address.
+func (l *lanes) of(from string) uint64 { return maphash.String(l.seed, from) % laneCount }
+
 // run calls work, for a client at that address, when it is its turn. The error is ErrBusy or that of ctx.
 func (l *lanes) run(ctx context.Context, from string, work func()) error {
 	timed, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	lane := l.lane[maphash.String(l.seed, from)%laneCount]
-	for _, turn := range []chan struct{}{lane, l.slots} {
+	for _, turn := range []chan struct{}{l.lane[l.of(from)], l.slots} {
 		select {
 		case turn <- struct{}{}:
 			defer func() { <-turn }()
@@ -106,7 +108,7 @@ func (s *Service) login(ctx context.Context, t *table, c Credentials) (*account,
 			right = true
 			return
 		}
-		stored := decoy
+		stored := s.decoy
 		if a != nil {
 			stored = a.Password
 		}
@@ -128,7 +130,7 @@ func (s *Service) hash(ctx context.Context, from, password string) (string, erro
 	var hash []byte
 	var failed error
 	err := s.lanes.run(ctx, from, func() {
-		hash, failed = bcrypt.GenerateFromPassword([]byte(password[:min(len(password), maxPassword)]), bcryptCost)
+		hash, failed = bcrypt.GenerateFromPassword([]byte(password[:min(len(password), maxPassword)]), s.cost)
 	})
 	if err == nil {
 		err = failed

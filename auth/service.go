@@ -28,6 +28,8 @@ type Service struct {
 	log    *zap.Logger
 	lanes  *lanes
 	keyed  *keyed
+	cost   int    // of bcrypt; the tests' is lower
+	decoy  string // a hash of that cost
 	// current is the table that was read last.
 	current atomic.Pointer[table]
 	reading sync.Mutex // held while a table is read
@@ -37,7 +39,8 @@ type Service struct {
 
 // NewService returns the service of a member. Nothing has to be closed.
 func NewService(m Member, log *zap.Logger) *Service {
-	s := &Service{member: m, log: log, lanes: newLanes(), keyed: newKeyed(), wrong: rate.Sometimes{First: 3, Interval: 10 * time.Second}}
+	s := &Service{member: m, log: log, lanes: newLanes(), keyed: newKeyed(), cost: bcryptCost, decoy: bcryptDecoy,
+		wrong: rate.Sometimes{First: 3, Interval: 10 * time.Second}}
 	s.current.Store(&table{})
 	return s
 }
