@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -106,64 +107,59 @@ func TestUnknownUsersCostTheSame(t *testing.T) {
 	}
 }
 
-// So many checks run at the same time, and who comes from elsewhere does not wait behind all of those from one address.
+// So many checks run at the same time, who comes from elsewhere does not wait behind all of those from one address, and
+// nobody waits for ever.
 func TestLanes(t *testing.T) {
-	l := newLanes()
-	var running, most atomic.Int32
-	var behind sync.WaitGroup
-	hold, held := make(chan struct{}), make(chan struct{}, 1000)
-	for range 100 {
-		behind.Go(func() {
-			err := l.run(context.Background(), "attacker", func() {
-				now := running.Add(1)
-				for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
-				}
-				held <- struct{}{}
-				<-hold
-				running.Add(-1)
+	synctest.Test(t, func(t *testing.T) {
+		l := newLanes()
+		other := "elsewhere"
+		for l.of(other) == l.of("attacker") {
+			other += "."
+		}
+		const check = 100 * time.Millisecond
+		var order []string // of checks as they end
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		running, most, busy := 0, 0, 0
+		start := func(ctx context.Context, from string) {
+			err := l.run(ctx, from, func() {
+				mu.Lock()
+				running++
+				most = max(most, running)
+				mu.Unlock()
+				<-time.After(check)
+				mu.Lock()
+				running--
+				order = append(order, from)
+				mu.Unlock()
 			})
-			if err != nil && !errors.Is(err, ErrBusy) {
+			if errors.Is(err, ErrBusy) {
+				mu.Lock()
+				busy++
+				mu.Unlock()
+			} else if err != nil && ctx.Err() == nil {
 				t.Error(err)
 			}
-		})
-	}
-	for range cap(l.slots) {
-		<-held
-	}
-	other := "elsewhere"
-	for l.of(other) == l.of("attacker") {
-		other += "."
-	}
-	entered := make(chan struct{})
-	behind.Go(func() {
-		if err := l.run(context.Background(), other, func() { close(entered) }); err != nil {
-			t.Error(err)
+		}
+		const flood = 1000
+		for range flood {
+			all.Go(func() { start(t.Context(), "attacker") })
+		}
+		synctest.Wait()
+		all.Go(func() { start(t.Context(), other) })
+		gone, cancel := context.WithCancel(t.Context())
+		all.Go(func() { start(gone, other) })
+		synctest.Wait()
+		cancel()
+		all.Wait()
+		slots := cap(l.slots)
+		if place := slices.Index(order, other); place < 0 || place > 2*slots || slices.Contains(order[place+1:], other) {
+			t.Errorf("%d at a time, and who came from elsewhere was number %d; once more: %v", slots, place, order)
+		}
+		if most != slots || busy+len(order) != flood+1 || len(order) < slots*int(patience/check) {
+			t.Errorf("%d at the same time instead of %d; %d were checked, %d had no patience", most, slots, len(order), busy)
 		}
 	})
-	for len(l.lane[l.of(other)]) == 0 { // it waits for a slot
-		time.Sleep(time.Millisecond)
-	}
-	for range 2 * cap(l.slots) { // those that were in front of it
-		select {
-		case hold <- struct{}{}:
-		case <-entered:
-		}
-	}
-	<-entered
-	close(hold)
-	behind.Wait()
-	if n := most.Load(); int(n) > cap(l.slots) {
-		t.Errorf("%d at the same time", n)
-	}
-
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for range cap(l.slots) {
-		l.slots <- struct{}{}
-	}
-	if err := l.run(ctx, "gone", func() { t.Error("it ran") }); !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
 }
 
 func BenchmarkRememberedLogin(b *testing.B) {

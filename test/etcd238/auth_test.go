@@ -159,10 +159,8 @@ func TestAuthAnswers(t *testing.T) {
 // awaitAuth waits until a server offers authentication: etcd looks twice a second whether it may.
 func awaitAuth(t *testing.T, endpoint string) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if strings.HasPrefix((authRequest{method: "GET", path: "/v2/auth/enable"}).send(t, endpoint), "200") {
-			return
-		}
+	enable := authRequest{method: "GET", path: "/v2/auth/enable"}
+	for deadline := time.Now().Add(30 * time.Second); !strings.HasPrefix(enable.send(t, endpoint), "200"); {
 		if time.Now().After(deadline) {
 			t.Fatal("it never offers authentication")
 		}
