@@ -26,8 +26,8 @@
 // It promises
 //   - that a password is checked with bcrypt once, and from then on with a keyed hash in memory, until another password is set;
 //   - that an unknown user costs as much time as a wrong password, and a wrong password no memory;
-//   - that bcrypt never takes more than half of the processors, and that who floods it from one address delays those from
-//     other addresses by about one check;
+//   - that bcrypt never takes more than half of the processors, and an eighth for wrong passwords, and that who floods it from
+//     one address delays those from other addresses by about one check;
 //   - that of two changes of one record at the same time none is lost.
 //
 // It asks of its caller a Member whose methods may be called from any goroutine.

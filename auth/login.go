@@ -22,6 +22,9 @@ const (
 	bcryptDecoy = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 	// patience is how long a password waits for its check.
 	patience = 5 * time.Second
+	// restFactor is how many times as long as a wrong password took to check its place stays empty, and its answer waits: the
+	// scheduler knows no priorities, and who guesses must not cost the others more than this leaves him.
+	restFactor = 3
 	// laneCount is how many groups of addresses take turns.
 	laneCount = 64
 )
@@ -47,8 +50,9 @@ func newLanes() *lanes {
 // of is the number of the lane of an address.
 func (l *lanes) of(from string) uint64 { return maphash.String(l.seed, from) % laneCount }
 
-// run calls work, for a client at that address, when it is its turn. The error is ErrBusy or that of ctx.
-func (l *lanes) run(ctx context.Context, from string, work func()) error {
+// run calls work, for a client at that address, when it is its turn, and rests if it was for nothing. The error is ErrBusy or
+// that of ctx.
+func (l *lanes) run(ctx context.Context, from string, work func() (good bool)) error {
 	timed, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for _, turn := range []chan struct{}{l.lane[l.of(from)], l.slots} {
@@ -62,7 +66,10 @@ func (l *lanes) run(ctx context.Context, from string, work func()) error {
 			return ErrBusy
 		}
 	}
-	work()
+	began := time.Now()
+	if !work() {
+		<-time.After(restFactor * time.Since(began)) // also if the client has left
+	}
 	return nil
 }
 
@@ -103,16 +110,16 @@ func (s *Service) login(ctx context.Context, t *table, c Credentials) (*account,
 		return a, nil
 	}
 	right := false
-	err := s.lanes.run(ctx, c.From, func() {
-		if a.remembers(&sum) { // by now
-			right = true
-			return
+	err := s.lanes.run(ctx, c.From, func() bool {
+		if right = a.remembers(&sum); right { // by now
+			return true
 		}
 		stored := s.decoy
 		if a != nil {
 			stored = a.Password
 		}
 		right = bcrypt.CompareHashAndPassword([]byte(stored), []byte(password)) == nil && a != nil
+		return right
 	})
 	if err != nil {
 		return nil, err
@@ -129,8 +136,9 @@ func (s *Service) login(ctx context.Context, t *table, c Credentials) (*account,
 func (s *Service) hash(ctx context.Context, from, password string) (string, error) {
 	var hash []byte
 	var failed error
-	err := s.lanes.run(ctx, from, func() {
+	err := s.lanes.run(ctx, from, func() bool {
 		hash, failed = bcrypt.GenerateFromPassword([]byte(password[:min(len(password), maxPassword)]), s.cost)
+		return true
 	})
 	if err == nil {
 		err = failed
