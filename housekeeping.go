@@ -59,9 +59,7 @@ func (s *server) admit() error {
 		return raft.ErrRemoved
 	}
 	s.reportStranger()
-	if err := refuseAuth(s.View()); err != nil {
-		return err
-	}
+	s.auth.WarnOfGuest()
 	skipped := s.machine.takeSkipped()
 	if len(skipped) > 0 {
 		s.reportSkipped(skipped)
@@ -75,19 +73,11 @@ func (s *server) admit() error {
 	return nil
 }
 
-func refuseAuth(v *store.View) error {
-	if !v.AuthEnabled() {
-		return nil
-	}
-	return fmt.Errorf("%w: authentication is enabled in it (/2/enabled is true) and this version cannot enforce it yet. "+
-		"Serving it would open it to everybody. Disable authentication with the server that wrote it, or keep that server", raft.ErrDataDir)
-}
-
 // tryOut implements raft.Config.TakeOver: whether what etcd 3 left behind can be
-// served is found out before its directory is replaced.
-func (s *server) tryOut() (raft.StateMachine, func() error) {
+// read is found out before its directory is replaced.
+func (s *server) tryOut() raft.StateMachine {
 	st := store.New(store.Options{HistorySize: s.cfg.EventHistory, Now: time.Now})
-	return &machine{store: st, peers: newPeers(st, s.log), log: s.log}, func() error { return refuseAuth(st.View()) }
+	return &machine{store: st, peers: newPeers(st, s.log), log: s.log}
 }
 
 // reportV3Keys says so when etcd 3 kept keys of its own API beside the v2 data.

@@ -34,7 +34,7 @@ func (s *statistics) Operations() store.Stats { return s.store.Stats() }
 // api is the handler of the client port.
 func (s *server) api(levels *logLevels) http.Handler {
 	return httpapi.New(s, httpapi.Options{
-		CORS: s.cfg.CORS, Logger: s.log.Named(logAPI), Slow: s.cfg.SlowRequest, Pprof: s.cfg.EnablePprof,
+		CORS: s.cfg.CORS, Auth: s.auth, Logger: s.log.Named(logAPI), Slow: s.cfg.SlowRequest, Pprof: s.cfg.EnablePprof,
 		Observer: s.metrics, Metrics: s.metrics, Statistics: &statistics{s, time.Now()},
 		EngineStatus: s.engineStatus, SetLogLevel: levels.setNamed,
 	})

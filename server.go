@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/auth"
 	"pando/config"
 	"pando/eventhistory"
 	"pando/fsys"
@@ -29,6 +30,7 @@ type server struct {
 	cfg     *config.Config
 	certs   certificates
 	store   *store.Store
+	auth    *auth.Service
 	machine *machine
 	node    *raft.Node
 	peers   *peers
@@ -86,6 +88,7 @@ func start(cfg *config.Config, log *zap.Logger, levels *logLevels) (*server, err
 	s.stop = watchSignals()
 	clients.limit(connections)
 	peers.limit(peerConnections)
+	s.auth = auth.NewService(s, log)
 	s.clientPort = httpapi.NewHTTPServer(s.api(levels), log)
 	s.serve(clients, s.clientPort, "client", s.certs.clients.Server(clientProtocols(cfg.ClientTLS)...))
 	s.membersPort = httpapi.NewHTTPServer(s.peerHandler(), log)

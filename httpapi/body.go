@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -158,6 +159,25 @@ func (b *bodyReader) discard() error {
 		taken += len(chunk)
 	}
 	return tooLarge()
+}
+
+var errTooLong = errors.New(causeTooLarge)
+
+// smallBody reads the body of a request that is no form, of a chunk at most: beyond that the error is errTooLong.
+func smallBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	chunk := chunks.Get().(*[chunkSize]byte)
+	defer chunks.Put(chunk)
+	b := bodyReader{w: w, body: r.Body, chunk: chunk[:]}
+	text, err := b.next()
+	switch {
+	case err == nil:
+		_ = b.discard() // the answer is the same however that ends
+		return nil, errTooLong
+	case err != io.EOF:
+		cutIfSlow(err)
+		return nil, err
+	}
+	return bytes.Clone(text), nil
 }
 
 // passOver reads the body of a request that is going to wait for long, and that has no use for it: net/http notices that a

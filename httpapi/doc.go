@@ -5,7 +5,9 @@
 //
 //	handler.go   CORS, OPTIONS, unclean paths (path.go); reads and PUTs of a key go straight on, chi routes the rest
 //	body.go      the form of a PUT or POST, read in bounded memory
+//	auth.go      whether it may be done (package auth)
 //	request.go   parse: method, key, query and form become a store.Command or a v2 error, without looking at anything else
+//	auth.go      whether it may be done (package auth)
 //	read.go      a key or a listing from a View, as a stream of bytes in bounded memory
 //	write.go     a Command through the log
 //	watch.go     events from the history

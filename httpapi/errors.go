@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/auth"
 	"pando/eventhistory"
 	"pando/store"
 )
@@ -20,6 +21,10 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) int {
 	var cleared *eventhistory.ClearedError
 	status := http.StatusInternalServerError
 	switch {
+	case errors.Is(err, auth.ErrDenied):
+		v2, status = store.NewError(store.CodeUnauthorized, causeCredentials, 0), http.StatusUnauthorized
+	case errors.Is(err, auth.ErrBusy):
+		v2, status = store.NewError(store.CodeRaftInternal, causeTooMany, 0), http.StatusServiceUnavailable
 	case errors.As(err, &v2):
 		status = v2.Status()
 	case errors.As(err, &cleared):
@@ -40,6 +45,31 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) int {
 func isOver(err error) bool {
 	return errors.Is(err, ErrStopped) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, eventhistory.ErrStopped) || errors.Is(err, eventhistory.ErrCleared)
+}
+
+// failMessage answers a request for members, users or roles that failed. What the client cannot help is told to the log
+// alone, as the reference does.
+func (h *handler) failMessage(w http.ResponseWriter, r *http.Request, err error) {
+	var change *MemberError
+	var record *auth.Error
+	var failure *Failure
+	switch {
+	case errors.As(err, &change):
+		writeMessage(w, change.Status, change.Message)
+	case errors.As(err, &record):
+		writeMessage(w, record.Status, record.Message)
+	case errors.Is(err, auth.ErrDenied):
+		writeMessage(w, http.StatusUnauthorized, causeCredentials)
+	case errors.Is(err, auth.ErrBusy):
+		writeMessage(w, http.StatusServiceUnavailable, causeTooMany)
+	case errors.As(err, &failure) && failure.Status != http.StatusInternalServerError:
+		writeMessage(w, failure.Status, failure.Cause)
+	case isOver(err):
+		panic(http.ErrAbortHandler)
+	default:
+		h.log.Error("nothing was changed, or nobody knows", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
+		writeMessage(w, http.StatusInternalServerError, "Internal Server Error")
+	}
 }
 
 // writeError sends an error. Its index is the etcd index where the store found the error, else 0; the raft headers are

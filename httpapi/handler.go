@@ -11,11 +11,14 @@ import (
 	"github.com/go-chi/chi/v5"
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
+
+	"pando/auth"
 )
 
 // handler serves the client port.
 type handler struct {
 	server    Server
+	auth      *auth.Service
 	now       func() time.Time
 	log       *zap.Logger
 	cors      cors
@@ -85,7 +88,11 @@ func (h *handler) routes(profiles bool) http.Handler {
 	handle("/v2/members", "members", h.serveMembers)
 	handle("/v2/members/*", "members", h.serveMembers)
 	handle("/v2/machines", "machines", allow(h.serveMachines, http.MethodGet, http.MethodHead))
-	mux.HandleFunc("/v2/auth/enable", allow(h.serveAuthEnable, http.MethodGet, http.MethodPut, http.MethodDelete))
+	handle(enableRoute, "auth", h.capable(h.serveEnable))
+	handle(usersRoute, "auth", h.capable(h.serveUsers))
+	handle(usersRoute+"/*", "auth", h.capable(h.serveUsers))
+	handle(rolesRoute, "auth", h.capable(h.serveRoles))
+	handle(rolesRoute+"/*", "auth", h.capable(h.serveRoles))
 	handle("/health", "health", allow(h.serveHealth, http.MethodGet))
 	handle("/version", "version", allow(serveVersion(h.server), http.MethodGet))
 	if h.stats != nil {

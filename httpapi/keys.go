@@ -51,29 +51,28 @@ func (h *handler) dispatch(w http.ResponseWriter, r *http.Request, c *store.Comm
 	if err := h.server.WaitReady(r.Context()); err != nil {
 		return err
 	}
-	v := h.server.View()
-	v.CountAuthLookup()
-	if v.AuthEnabled() {
-		return store.NewError(store.CodeUnauthorized, causeCredentials, 0)
+	h.server.View().CountAuthLookup()
+	v, err := h.permitKey(r, c)
+	if err != nil {
+		return err
 	}
 	switch {
 	case c.Method == http.MethodGet && c.Quorum:
 		if err := h.server.ReadBarrier(r.Context()); err != nil {
 			return err
 		}
+		if v, err = h.permitKey(r, c); err != nil { // by what is known now
+			return err
+		}
 		p.carried = h.now().Sub(p.began)
-		return h.read(w, c, p)
+		return h.read(w, c, v, p)
 	case c.Wait:
 		return h.watch(w, r, c)
 	case c.Method == http.MethodGet, c.Method == http.MethodHead:
-		return h.read(w, c, p)
+		return h.read(w, c, v, p)
 	}
 	return h.write(w, r, c, p)
 }
-
-// causeCredentials refuses everybody. Without users and roles nobody can prove anything, and what was protected must not
-// lie open.
-const causeCredentials = "Insufficient credentials"
 
 func notAllowed(w http.ResponseWriter, methods []string) {
 	if methods != nil {

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"pando/store"
 )
 
 // TestKeysToTheByte is a conversation with a fresh member; each answer is what the reference gives.
@@ -164,22 +162,6 @@ func TestAStoppedServerCutsConnections(t *testing.T) {
 		}
 	}()
 	g.do("PUT", "/v2/keys/k", "")
-}
-
-func TestWithAuthNobodyGetsIn(t *testing.T) {
-	g := newRig(t, Options{})
-	if r, err := g.Do(t.Context(), store.Command{Method: "PUT", Path: "/2/enabled", Val: "true"}); err != nil || r.Err != nil {
-		t.Fatal(err, r.Err)
-	}
-	want := `{"errorCode":110,"message":"The request requires user authentication","cause":"Insufficient credentials","index":0}` + "\n"
-	for _, method := range []string{"GET", "PUT", "POST", "DELETE"} {
-		if w := g.do(method, "/v2/keys/k", ""); w.Code != 401 || w.Body.String() != want {
-			t.Errorf("%s: %d %s", method, w.Code, w.Body)
-		}
-	}
-	if w := g.do("GET", "/v2/keys/k?ttl=x", ""); w.Code != 400 {
-		t.Error("parameters come first:", w.Code)
-	}
 }
 
 func TestOverdueKeysShowNegativeTTL(t *testing.T) {

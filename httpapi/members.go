@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -10,7 +9,6 @@ import (
 	"strings"
 
 	jsoniter "github.com/json-iterator/go"
-	"go.uber.org/zap"
 
 	"pando/store"
 )
@@ -54,31 +52,37 @@ func NoSuchMember(id string) *MemberError {
 	return &MemberError{http.StatusNotFound, "No such member: " + id}
 }
 
-// serveMembers tells who the members are, at any time, and changes them.
+// serveMembers tells who the members are, at any time and anybody, and changes them.
 func (h *handler) serveMembers(w http.ResponseWriter, r *http.Request) {
 	rest := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, membersRoute), "/")
-	w.Header()["X-Etcd-Cluster-Id"] = h.clusterID
-	if r.Method == http.MethodPost || rest != "" && (r.Method == http.MethodPut || r.Method == http.MethodDelete) {
-		h.server.View().CountAuthLookup()
-	}
-	var err error
 	switch r.Method {
 	case http.MethodGet:
-		h.getMembers(w, rest)
-	case http.MethodPost:
-		err = h.addMember(w, r)
-	case http.MethodPut, http.MethodDelete:
-		if rest == "" {
-			notAllowed(w, nil)
+	case http.MethodPost, http.MethodPut, http.MethodDelete:
+		if r.Method == http.MethodPost || rest != "" {
+			h.server.View().CountAuthLookup()
+		}
+		if err := h.permitRoot(r); err != nil {
+			h.failMessage(w, r, err)
 			return
 		}
-		err = h.changeMember(w, r, rest)
 	default:
-		delete(w.Header(), "X-Etcd-Cluster-Id")
 		notAllowed(w, membersMethods)
+		return
+	}
+	w.Header()["X-Etcd-Cluster-Id"] = h.clusterID
+	var err error
+	switch {
+	case r.Method == http.MethodGet:
+		h.getMembers(w, rest)
+	case r.Method == http.MethodPost:
+		err = h.addMember(w, r)
+	case rest == "":
+		notAllowed(w, nil)
+	default:
+		err = h.changeMember(w, r, rest)
 	}
 	if err != nil {
-		h.failMembers(w, r, err)
+		h.failMessage(w, r, err)
 	}
 }
 
@@ -145,17 +149,13 @@ func peerURLsOf(w http.ResponseWriter, r *http.Request) ([]string, error) {
 	if t := r.Header.Get("Content-Type"); t != "application/json" {
 		return nil, &MemberError{http.StatusUnsupportedMediaType, "Bad Content-Type " + t + ", accept application/json"}
 	}
-	chunk := chunks.Get().(*[chunkSize]byte)
-	defer chunks.Put(chunk)
-	b := bodyReader{w: w, body: r.Body, chunk: chunk[:]}
-	text, err := b.next()
-	switch {
-	case err == nil:
-		_ = b.discard() // the answer is the same however that ends
-		return nil, &MemberError{http.StatusRequestEntityTooLarge, causeTooLarge}
-	case err != io.EOF:
-		cutIfSlow(err)
-		return nil, &MemberError{http.StatusBadRequest, err.Error()}
+	text, err := smallBody(w, r)
+	if err != nil {
+		status := http.StatusBadRequest
+		if err == errTooLong {
+			status = http.StatusRequestEntityTooLarge
+		}
+		return nil, &MemberError{status, err.Error()}
 	}
 	var body struct {
 		PeerURLs []string `json:"peerURLs"`
@@ -168,20 +168,6 @@ func peerURLsOf(w http.ResponseWriter, r *http.Request) ([]string, error) {
 		return nil, &MemberError{http.StatusBadRequest, err.Error()}
 	}
 	return urls, nil
-}
-
-// failMembers answers a change that failed. What the client cannot help is told to the log alone, as the reference does.
-func (h *handler) failMembers(w http.ResponseWriter, r *http.Request, err error) {
-	var refused *MemberError
-	switch {
-	case errors.As(err, &refused):
-		writeMessage(w, refused.Status, refused.Message)
-	case isOver(err):
-		panic(http.ErrAbortHandler)
-	default:
-		h.log.Error("membership not changed", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
-		writeMessage(w, http.StatusInternalServerError, "Internal Server Error")
-	}
 }
 
 // writeMessage sends the error form of everything but the keys API: no newline at the end (cluster-api spec, section 1).

@@ -6,10 +6,9 @@ import (
 	"pando/store"
 )
 
-// read answers a GET or HEAD from the published state: keys-api spec, section 6. Body and headers come from one View, so
+// read answers a GET or HEAD from a View: keys-api spec, section 6. Body and headers come from one View, so
 // that a watch from X-Etcd-Index+1 on misses nothing.
-func (h *handler) read(w http.ResponseWriter, c *store.Command, p *progress) error {
-	v := h.server.View()
+func (h *handler) read(w http.ResponseWriter, c *store.Command, v *store.View, p *progress) error {
 	n, refused := v.Lookup(c.Path)
 	v.CountGet(c.Recursive, refused == nil)
 	if refused != nil {

@@ -46,7 +46,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/v2/members/leader/", 404, "", `{"message":"Not found"}`},
 		{"GET", "/v2/members/c1", 404, "", `{"message":"Not found"}`},
 		{"GET", "/v2/auth/enable?x", 200, "", `{"enabled":false}` + "\n"},
-		{"PUT", "/v2/auth/enable", 501, "", `{"message":"authentication is not supported"}`},
+		{"PUT", "/v2/auth/enable", 409, "", `{"message":"auth: No root user available, please create one"}`},
 		{"HEAD", "/v2/auth/enable", 405, "GET,PUT,DELETE", refused},
 		{"GET", "/v2/auth/enable/", 404, "", notFound},
 		{"GET", "/v2%2F%6Bey%73", 200, "", `{"action":"get","node":{"dir":true}}` + "\n"},

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
+	"pando/auth"
 	"pando/eventhistory"
 	"pando/store"
 )
@@ -64,6 +65,8 @@ var ErrStopped = errors.New("the server is stopping")
 type Options struct {
 	// CORS lists the origins that get CORS headers; "*" stands for all. None by default.
 	CORS []string
+	// Auth decides what requests may do; nil is a service of New's own.
+	Auth *auth.Service
 	// Logger is told of panics and of errors that no client caused; nil is nobody.
 	Logger *zap.Logger
 	// Observer is told of each answer; nil is nobody.
@@ -96,8 +99,12 @@ func New(s Server, o Options) http.Handler {
 	if o.Observer == nil {
 		o.Observer = nobody{}
 	}
+	if o.Auth == nil {
+		o.Auth = auth.NewService(s, o.Logger)
+	}
 	h := &handler{
 		server:    s,
+		auth:      o.Auth,
 		observer:  o.Observer,
 		slow:      o.Slow,
 		slowLog:   rate.NewLimiter(slowLines, slowBurst),

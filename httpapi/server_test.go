@@ -24,10 +24,13 @@ type lone struct {
 	index uint64 // of the raft log
 
 	// What a test may set before it serves.
-	fail   error // of Do, ReadBarrier and WaitReady
-	leader uint64
-	sick   bool
-	others []string
+	fail  error // of Do and ReadBarrier
+	ready error // of WaitReady
+	// barrier, if it is not nil, is called by ReadBarrier.
+	barrier func()
+	leader  uint64
+	sick    bool
+	others  []string
 
 	refusal error    // of a change of the membership
 	changes []string // of the membership
@@ -70,6 +73,13 @@ func (s *lone) Do(_ context.Context, c store.Command) (store.Result, error) {
 	return r, nil
 }
 
+func (s *lone) ReadBarrier(context.Context) error {
+	if s.barrier != nil {
+		s.barrier()
+	}
+	return s.fail
+}
+
 // expire does what the leader's clock does.
 func (s *lone) expire(t *testing.T, at time.Time) {
 	t.Helper()
@@ -78,14 +88,13 @@ func (s *lone) expire(t *testing.T, at time.Time) {
 	}
 }
 
-func (s *lone) ReadBarrier(context.Context) error { return s.fail }
-func (s *lone) WaitReady(context.Context) error   { return nil }
-func (s *lone) View() *store.View                 { return s.store.View() }
-func (s *lone) ClusterID() uint64                 { return 0xabc }
-func (s *lone) MemberID() uint64                  { return 0xc1 }
-func (s *lone) Leader() uint64                    { return s.leader }
-func (s *lone) Healthy() bool                     { return !s.sick }
-func (s *lone) NotPando() []string                { return s.others }
+func (s *lone) WaitReady(context.Context) error { return s.ready }
+func (s *lone) View() *store.View               { return s.store.View() }
+func (s *lone) ClusterID() uint64               { return 0xabc }
+func (s *lone) MemberID() uint64                { return 0xc1 }
+func (s *lone) Leader() uint64                  { return s.leader }
+func (s *lone) Healthy() bool                   { return !s.sick }
+func (s *lone) NotPando() []string              { return s.others }
 
 func (s *lone) Watch(path string, recursive, stream bool, waitIndex uint64) (*eventhistory.Watcher, error) {
 	return s.store.Watch(path, recursive, stream, waitIndex)

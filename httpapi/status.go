@@ -43,22 +43,6 @@ func (h *handler) serveHealth(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"health": "true"}`)
 }
 
-// serveAuthEnable says whether requests need credentials, which clients ask before anything else: cluster-api spec, section
-// 9.1. It cannot be changed in this version.
-func (h *handler) serveAuthEnable(w http.ResponseWriter, r *http.Request) {
-	w.Header()["X-Etcd-Cluster-Id"] = h.clusterID
-	if r.Method != http.MethodGet {
-		writeMessage(w, http.StatusNotImplemented, "authentication is not supported")
-		return
-	}
-	if h.server.View().ClusterVersion() != "" { // before, etcd does not look
-		h.server.View().CountAuthLookup()
-	}
-	writeJSON(w, http.StatusOK, struct {
-		Enabled bool `json:"enabled"`
-	}{h.server.View().AuthEnabled()})
-}
-
 // serveMachines lists the client URLs of all members: cluster-api spec, section 3.
 func (h *handler) serveMachines(w http.ResponseWriter, r *http.Request) {
 	var urls []string

@@ -28,7 +28,7 @@ type etcd3 struct {
 // readEtcd3 reads the directory and tries whether its state can be served. The
 // log stays locked.
 func readEtcd3(cfg Config, l layout) (*etcd3, error) {
-	sm, verdict := cfg.TakeOver()
+	sm := cfg.TakeOver()
 	trial := &opened{storage: newLogStorage(cfg), snapDir: l.snap, conf: &raftpb.ConfState{}}
 	if err := trial.restoreSnapshot(cfg, l, sm); err != nil {
 		return nil, err
@@ -45,9 +45,6 @@ func readEtcd3(cfg Config, l layout) (*etcd3, error) {
 	}
 	if err == nil {
 		err = tryApply(sm, behind.Entries, trial.state.Commit)
-	}
-	if err == nil {
-		err = verdict()
 	}
 	if err != nil {
 		return nil, errors.Join(err, src.unlock())

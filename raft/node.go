@@ -48,8 +48,8 @@ type Config struct {
 	// TakeOver, if it is not nil, has a directory that etcd 3.x wrote in replaced by
 	// one of our own, beside which it is kept; otherwise its log is continued where it
 	// is. Its state is first applied to the state machine that TakeOver returns, and
-	// if verdict then returns an error, Start ends with that and nothing was changed.
-	TakeOver func() (trial StateMachine, verdict func() error)
+	// if that fails, so does Start, and nothing was changed.
+	TakeOver func() (trial StateMachine)
 
 	Heartbeat time.Duration // between a leader's heartbeats; one tick
 	Election  time.Duration // a follower's patience; at least five heartbeats

@@ -97,7 +97,7 @@ func (d *etcd3Dir) put(t *testing.T) Config {
 	t.Helper()
 	cfg := testConfig(t, fsys.OS, t.TempDir())
 	cfg.segmentSize = shortSegment
-	cfg.TakeOver = func() (StateMachine, func() error) { return &list{}, func() error { return nil } }
+	cfg.TakeOver = func() StateMachine { return &list{} }
 	l := layoutOf(cfg)
 	if err := errors.Join(makeDirs(cfg, l), makeDir(fsys.OS, l.wal)); err != nil {
 		t.Fatal(err)
@@ -270,26 +270,19 @@ func dropEmpty(t *testing.T, root string) {
 	}
 }
 
-// What cannot be served, or not read, stays as it was.
+// What cannot be read stays as it was.
 func TestRefusedTakeoverChangesNothing(t *testing.T) {
-	for name, spoil := range map[string]func(*Config, *etcd3Dir){
-		"verdict": func(cfg *Config, _ *etcd3Dir) {
-			cfg.TakeOver = func() (StateMachine, func() error) { return &list{}, func() error { return ErrDataDir } }
-		},
-		"entry": func(_ *Config, d *etcd3Dir) {
+	for name, spoil := range map[string]func(*etcd3Dir){
+		"entry": func(d *etcd3Dir) {
 			d.texts = append(d.texts, "poison")
 			d.record(2, protowire.AppendBytes(append(fields(0, 1, 12), 34), command(12, "poison")))
 		},
-		"commit": func(_ *Config, d *etcd3Dir) { d.texts = append(d.texts, "lost") },
+		"commit": func(d *etcd3Dir) { d.texts = append(d.texts, "lost") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := twoSnapshots()
-			var trial Config
-			spoil(&trial, d)
+			spoil(d)
 			cfg := d.put(t)
-			if trial.TakeOver != nil {
-				cfg.TakeOver = trial.TakeOver
-			}
 			before := content(t, cfg.DataDir)
 			for range 2 {
 				if node, err := Start(cfg, &list{}); err == nil {

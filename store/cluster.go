@@ -16,10 +16,10 @@ const (
 	versionName   = "version"
 	attributes    = "attributes"
 	raftAttribute = "raftAttributes"
+	enabledName   = "enabled"
 
-	membersPath     = clusterPrefix + "/" + membersName
-	removedPath     = clusterPrefix + "/" + removedName
-	authEnabledPath = authPrefix + "/enabled"
+	membersPath = clusterPrefix + "/" + membersName
+	removedPath = clusterPrefix + "/" + removedName
 )
 
 // Member is what the tree knows of a member.

@@ -19,6 +19,7 @@ type View struct {
 	root           *Node
 	stats          *counters
 	cluster        *cluster
+	auth           *Node // the directory /2
 	authEnabled    bool
 	authKnown      bool // there is a record of whether it is
 	nextExpiration int64
@@ -35,9 +36,12 @@ func (s *Store) newView(raftIndex, raftTerm uint64) *View {
 	} else {
 		v.cluster = readCluster(records)
 	}
-	enabled, reached := v.root.Lookup(authEnabledPath)
-	v.authKnown = reached == len(authEnabledPath)
-	v.authEnabled = v.authKnown && enabled.Value() == "true"
+	v.auth = v.root.Child(authPrefix[1:])
+	if v.auth != nil {
+		enabled := v.auth.Child(enabledName)
+		v.authKnown = enabled != nil
+		v.authEnabled = v.authKnown && enabled.Value() == "true"
+	}
 	return v
 }
 
@@ -79,6 +83,10 @@ func (v *View) Removed(id uint64) bool { return v.cluster.removed[id] }
 
 // ClusterVersion is the version that the cluster agreed on, "2.3.0"; "" until it has.
 func (v *View) ClusterVersion() string { return v.cluster.version }
+
+// AuthRecords is the directory with the users and roles, nil if there is none. As long as nobody changes anything below it,
+// it is the same node in each View.
+func (v *View) AuthRecords() *Node { return v.auth }
 
 // AuthEnabled says whether requests have to carry credentials.
 func (v *View) AuthEnabled() bool { return v.authEnabled }

@@ -25,10 +25,11 @@ var mayImport = map[string][]string{
 	"tlsconfig":      {},
 	"raft/transport": {"tlsconfig"},
 	"raft":           {"raft/wal", "snapshot", "fsys"},
-	"httpapi":        {"store", "eventhistory", "peerstats"},
+	"auth":           {"store"},
+	"httpapi":        {"store", "eventhistory", "auth", "peerstats"},
 	"peerstats":      {},
 	"metrics":        {"store", "peerstats"},
-	"":               {"store", "eventhistory", "fsys", "config", "snapshot", "raft", "raft/transport", "tlsconfig", "httpapi", "peerstats", "metrics", "discovery", "proxy"}, // main
+	"":               {"store", "eventhistory", "auth", "fsys", "config", "snapshot", "raft", "raft/transport", "tlsconfig", "httpapi", "peerstats", "metrics", "discovery", "proxy"}, // main
 }
 
 // TestImportGraph holds the product's packages to mayImport. Tests may import more, the tests' packages anything; but the

@@ -71,6 +71,11 @@ func startServer(b *testing.B) (addr string) {
 
 // write lets n clients put keys until next says no.
 func write(b *testing.B, addr string, n int, next func() (path string, ok bool)) *latencies {
+	return writeAs(b, addr, "", n, next)
+}
+
+// writeAs is write with a line for the head of each request.
+func writeAs(b *testing.B, addr, login string, n int, next func() (path string, ok bool)) *latencies {
 	var l latencies
 	var wg sync.WaitGroup
 	form := []byte("value=" + strings.Repeat("v", valueSize))
@@ -82,6 +87,7 @@ func write(b *testing.B, addr string, n int, next func() (path string, ok bool))
 				return
 			}
 			defer c.close()
+			c.login = login
 			var mine []time.Duration
 			for {
 				path, ok := next()

@@ -13,8 +13,10 @@ import (
 // the figures are the server's.
 type client struct {
 	conn net.Conn
-	in   *bufio.Reader
-	out  []byte
+	// login is a line of the head with credentials, or nothing.
+	login string
+	in    *bufio.Reader
+	out   []byte
 }
 
 func dial(addr string) (*client, error) {
@@ -29,8 +31,8 @@ func (c *client) close() { c.conn.Close() }
 
 // put writes a key and waits for the answer.
 func (c *client) put(path string, form []byte) error {
-	c.out = fmt.Appendf(c.out[:0], "PUT /v2/keys%s HTTP/1.1\r\nHost: x\r\n"+
-		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n", path, len(form))
+	c.out = fmt.Appendf(c.out[:0], "PUT /v2/keys%s HTTP/1.1\r\nHost: x\r\n%s"+
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n", path, c.login, len(form))
 	c.out = append(c.out, form...)
 	if _, err := c.conn.Write(c.out); err != nil {
 		return err

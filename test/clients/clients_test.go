@@ -47,6 +47,10 @@ func TestEtcdctl(t *testing.T) {
 	run(t, "", "bash", "etcdctl/program.sh", endpoint(t))
 }
 
+func TestEtcdctlAuth(t *testing.T) {
+	run(t, "", "bash", "etcdctl/auth.sh", endpoint(t))
+}
+
 // The interpreter is named in full: python3-etcd is a Debian package, which
 // another Python earlier in PATH would not find.
 func TestPythonEtcd(t *testing.T) {

@@ -14,10 +14,16 @@ import (
 // times are what differs from run to run.
 var times = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 
-// TestReadme runs the commands of the README one by one against a fresh server
-// and compares what they print with what stands there.
-func TestReadme(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
+// TestReadme runs the commands of the README.
+func TestReadme(t *testing.T) { runCommands(t, "README.md", 10) }
+
+// TestOperations runs those of the page for operators that stand there with what they print.
+func TestOperations(t *testing.T) { runCommands(t, "docs/operations.md", 13) }
+
+// runCommands runs the commands of a page one by one against a fresh server and compares what they print with what stands
+// there. There are at least as many.
+func runCommands(t *testing.T, page string, atLeast int) {
+	text, err := os.ReadFile("../../" + page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +44,7 @@ func TestReadme(t *testing.T) {
 			}
 		}
 	}
-	if commands < 10 {
+	if commands < atLeast {
 		t.Errorf("only %d commands were found", commands)
 	}
 }

@@ -1,33 +1,13 @@
 package takeover
 
 import (
-	"errors"
 	"net/http"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"pando/test/fault/keys"
 	"pando/test/fixtures"
-	"pando/test/server"
 )
-
-// Serving a directory with authentication enabled would open it to everybody: refused, each time.
-func TestAuthIsRefused(t *testing.T) {
-	auth := func(name string) bool { return strings.HasPrefix(name, "auth") }
-	each(t, auth, func(t *testing.T, v fixtures.Variant, _ origin) {
-		for range 2 {
-			s := server.Launch(t, server.Options{Dir: v.Dir, Name: "node0"})
-			var exit *exec.ExitError
-			if err := s.Wait(patience); !errors.As(err, &exit) || exit.ExitCode() != 1 {
-				t.Fatalf("it ended with %v, want status 1", err)
-			}
-			if log := s.Log(); !strings.Contains(log, "authentication is enabled") || strings.Contains(log, "panic") {
-				t.Errorf("it says\n%s", log)
-			}
-		}
-	})
-}
 
 // What etcd 3's own API wrote is not served, and how much of it there is gets said.
 func TestEntriesOfEtcd3AreCounted(t *testing.T) {
