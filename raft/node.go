@@ -227,7 +227,6 @@ func newRawNode(cfg Config, id uint64, storage *logStorage, applied uint64, leve
 		MaxInflightBytes:          maxInflightBytes,
 		PreVote:                   level > 0, CheckQuorum: level > 0,
 		DisableProposalForwarding: true,
-		StepDownOnRemoval:         true,
 		Logger:                    newRaftLogger(cfg.Logger),
 	})
 }
