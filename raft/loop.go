@@ -40,7 +40,7 @@ type loop struct {
 	noSpace    error  // why the log cannot grow
 	settled    uint64 // highest term of an applied entry: see proposeAgain
 	forwarding forwarding
-	received   map[uint64]received // from each member, while this one leads
+	received   map[uint64][]received // from each member, while this one leads
 	changes    changes
 	rules      rules
 	outOfTouch bool                 // this member leads, and for one election timeout has not heard a quorum
@@ -80,6 +80,7 @@ func newLoop(n *Node, rn *etcdraft.RawNode, st *opened) *loop {
 		overflows:  map[uint64]int{},
 		term:       st.state.Term,
 		applied:    st.snap.Index,
+		settled:    st.snap.Term,
 		replayTo:   max(st.state.Commit, uint64(len(st.bootstrap))),
 		campaign:   true,
 		patience:   n.cfg.world.now().Add(leaderPatience * n.cfg.Election),
@@ -326,7 +327,7 @@ func (l *loop) leaderChanged(s *etcdraft.SoftState) {
 	}
 	l.lead, l.leading = s.Lead, s.RaftState == etcdraft.StateLeader
 	l.ownTerm = l.ownTerm && l.leading
-	l.received = map[uint64]received{}
+	l.received = map[uint64][]received{}
 	l.outOfTouch = l.outOfTouch && l.leading
 	if !l.leading {
 		l.endTransfers()
