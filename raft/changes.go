@@ -278,6 +278,7 @@ func (l *loop) leaveIfRemoved() {
 	case m.removed == 0 || l.applied < m.removed:
 	case m.leave == 0:
 		m.leave = m.ticks + l.electionTicks()
+		l.n.leaving.Store(true)
 	case m.ticks >= m.leave:
 		l.n.removed()
 	case l.leading:

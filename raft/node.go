@@ -126,6 +126,8 @@ type Node struct {
 	conf  atomic.Pointer[raftpb.ConfState] // as of the last publication
 	level atomic.Int32                     // likewise
 
+	leaving atomic.Bool // its removal has been published: it stops soon
+
 	status  atomic.Pointer[Status]
 	ready   chan struct{} // closed by the loop when the log has been replayed
 	stop    chan struct{} // closed by Close or by the first failure

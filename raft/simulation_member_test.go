@@ -30,6 +30,7 @@ type simMember struct {
 	told   bool     // this process has published what it is
 	dying  bool     // within a crash
 	wiped  bool     // its disk was emptied
+	force  bool     // --force-new-cluster
 
 	waking   bool // the loop has something to do
 	clock    *clock
@@ -46,7 +47,7 @@ type simMember struct {
 // simConfig is that of a member.
 func (m *simMember) simConfig() Config {
 	p := m.s.plan
-	return Config{
+	cfg := Config{
 		FS: m.disk, DataDir: "/data",
 		Heartbeat: 100 * time.Millisecond, Election: time.Second,
 		Transport: m, Snapshots: m,
@@ -68,6 +69,10 @@ func (m *simMember) simConfig() Config {
 			inline:  true,
 		},
 	}
+	if m.force {
+		cfg.ForceNewCluster = func(id uint64) []byte { return contextOf(AddVoter, id) }
+	}
+	return cfg
 }
 
 func (m *simMember) now() time.Time {

@@ -29,6 +29,7 @@ type simulation struct {
 	net     simNetwork
 	members []*simMember  // by ID, from 1 on
 	lastID  uint64        // of a command
+	rescued bool          // see rescue
 	closing bool          // no more faults, and no new requests
 	peace   time.Duration // when that began
 }
@@ -176,11 +177,14 @@ func (s *simulation) comeToRest(when string) {
 func (s *simulation) unrest() string {
 	all := s.current()
 	for _, m := range s.members {
-		if m.left && m.life > 0 && s.now > s.peace+20*time.Second {
+		if m.left && m.life > 0 && s.now > s.peace+20*time.Second && !s.rescued {
 			s.trace.add(m, "is needed once more")
 			m.left = false // nobody else knows that its removal is committed
 			m.startAgain()
 		}
+	}
+	if s.now > s.peace+60*time.Second && !s.rescued {
+		s.rescue()
 	}
 	for _, m := range all {
 		m.startAgain()
@@ -208,6 +212,26 @@ func (s *simulation) unrest() string {
 		}
 	}
 	return ""
+}
+
+// rescue forces a cluster of the only member that is left, if that does not know that it is:
+// the one that was removed has given it an election timeout to learn of it, and it was down
+// for longer.
+func (s *simulation) rescue() {
+	c := s.check.lastConf
+	if len(c.GetVoters()) != 1 || len(c.GetLearners()) > 0 {
+		return
+	}
+	m := s.member(c.GetVoters()[0])
+	if m.node == nil || m.node.loop.lone() {
+		return
+	}
+	s.trace.add(m, "is made the only member by force")
+	s.rescued = true
+	m.stop()
+	m.force = true
+	m.start()
+	m.force = false
 }
 
 // simulate carries out a seed.
