@@ -10,6 +10,9 @@ LDFLAGS := -s -w -X pando/config.Version=$(VERSION)
 # How long each fuzz target and each benchmark runs.
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
+
+# How many seeds the simulation of raft runs.
+SIMULATION ?= 1000
 # How often test-kill kills; `make test-kill PANDO_KILLS=500` is a long run.
 export PANDO_KILLS ?= 8
 
@@ -26,7 +29,7 @@ build: ## bin/pando, a static binary
 test: ## everything; installs what it needs
 	@test/install/with.sh "what needs etcd, its clients or a C compiler" echo "all tools are there"
 	$(MAKE) lint
-	$(MAKE) --keep-going test-race conformance $(PROCESS:%=test-%) test-clients
+	$(MAKE) --keep-going SIMULATION=300 test-race conformance test-simulation $(PROCESS:%=test-%) test-clients
 
 .PHONY: lint
 lint: ## go vet and gofmt
@@ -62,6 +65,10 @@ test-etcd34:
 
 test-tls:
 	@test/install/with.sh "the tests of TLS" go test -count=1 -timeout 10m ./test/tls/...
+
+.PHONY: test-simulation
+test-simulation: ## 1,000 seeds of raft's simulation, from PANDO_SIMULATION_SEED on; 5 minutes at most
+	PANDO_SIMULATION_SEEDS=$${PANDO_SIMULATION_SEEDS:-$(SIMULATION)} go test -count=1 -timeout 30m -run 'TestSimulation$$' ./raft
 
 .PHONY: test-clients
 test-clients: ## programs with real client libraries

@@ -20,10 +20,13 @@ const promoteLag = 512
 
 // changes is what the loop knows of membership changes. Loop only.
 type changes struct {
-	waiting []*change
-	current *change // in the log, and not yet known to be applied and published, or lost
-	applied uint64  // index of the last applied membership change
-	removed uint64  // index at which this member was removed
+	waiting  []*change
+	current  *change // in the log, and not yet known to be applied and published, or lost
+	applied  uint64  // index of the last applied membership change
+	settled  uint64  // up to this index the commit index is durable
+	settling uint64  // or is being made so
+	removed  uint64  // index at which this member was removed
+	leave    uint64  // the tick at which it stops; 0 before that is published
 
 	ticks     uint64            // since the start
 	leadSince uint64            // the tick at which this member began to lead
@@ -38,6 +41,11 @@ func (l *loop) silent(id uint64) bool {
 	at, ever := l.changes.heard[id]
 	return id != l.n.meta.NodeID && (!ever || l.changes.ticks-at > l.electionTicks())
 }
+
+// unsettled reports whether a membership change was applied whose commit index may not be
+// durable. It has to be soon, and before the change is answered: a member that comes back
+// without it would still count one that has left, and perhaps never have a leader again.
+func (c *changes) unsettled() bool { return c.applied > c.settled }
 
 // queueChange takes a change from a caller.
 func (l *loop) queueChange(c *change) {
@@ -74,7 +82,7 @@ func (l *loop) settleChange() {
 	case c == nil:
 	case c.forwarded && c.abandoned():
 		m.current = nil
-	case c.index > 0 && l.applied >= c.index:
+	case c.index > 0 && l.applied >= c.index && m.settled >= c.index:
 		m.current = nil
 		c.done <- c.err
 	case c.index == 0 && l.settled > c.term && !c.forwarded:
@@ -242,6 +250,9 @@ func (l *loop) removesLast(cc *raftpb.ConfChange) bool {
 func (l *loop) changeApplied(q confAsk) {
 	m := &l.changes
 	m.applied = q.index
+	if l.replaying() {
+		m.settled = q.index
+	}
 	valid := q.cc.GetNodeId() != 0
 	if c := m.current; c != nil && c.id == q.cc.GetId() {
 		c.index = q.index
@@ -257,10 +268,21 @@ func (l *loop) changeApplied(q confAsk) {
 	}
 }
 
-// leaveIfRemoved stops the node once its removal has been published.
+// leaveIfRemoved stops the node one election timeout after its removal was published, as
+// etcd 2.3 does. Until the others have learned that it is committed they count this
+// member: two of which the one that led is gone at once may never have a leader again.
+// Each tick calls it.
 func (l *loop) leaveIfRemoved() {
-	if r := l.changes.removed; r > 0 && l.applied >= r {
+	m := &l.changes
+	switch {
+	case m.removed == 0 || l.applied < m.removed:
+	case m.leave == 0:
+		m.leave = m.ticks + l.electionTicks()
+		l.n.leaving.Store(true)
+	case m.ticks >= m.leave:
 		l.n.removed()
+	case l.leading:
+		l.offerLeadership()
 	}
 }
 

@@ -14,15 +14,15 @@ type clock struct {
 	late    int
 	counted time.Time // the moment of the last tick
 	heard   time.Time // when the last message came
-	timer   *time.Timer
-	patient bool // the timer waits for more than the next tick
+	patient bool      // the timer waits for more than the next tick
+
+	now   func() time.Time
+	reset func(time.Duration) bool // of the timer
 }
 
-func newClock(interval, election time.Duration) *clock {
-	return &clock{
-		interval: interval, late: max(int(election/interval/2), 1),
-		counted: time.Now(), timer: time.NewTimer(interval),
-	}
+// newClock begins now. The caller's timer runs out after the first interval.
+func newClock(interval, election time.Duration, now func() time.Time, reset func(time.Duration) bool) *clock {
+	return &clock{interval: interval, late: max(int(election/interval/2), 1), counted: now(), now: now, reset: reset}
 }
 
 // due is how many ticks have to be made up for.
@@ -34,13 +34,13 @@ func (c *clock) due(now time.Time) int {
 
 // message is called when one has come, and says how many ticks come before it.
 func (c *clock) message() int {
-	c.heard = time.Now()
+	c.heard = c.now()
 	return c.due(c.heard)
 }
 
 // ranOut is called when the timer has run out, and says how many ticks are due.
 func (c *clock) ranOut(follows bool) int {
-	now := time.Now()
+	now := c.now()
 	n := c.due(now)
 	c.arm(now, follows && now.Sub(c.heard) < c.interval+c.interval/2)
 	return n
@@ -50,7 +50,7 @@ func (c *clock) ranOut(follows bool) int {
 // off, and those that were counted for the leader's sake are forgotten.
 func (c *clock) onTime() {
 	if c.patient {
-		now := time.Now()
+		now := c.now()
 		c.due(now)
 		c.arm(now, false)
 	}
@@ -64,7 +64,7 @@ func (c *clock) arm(now time.Time, patient bool) {
 	if patient {
 		next = c.counted.Add(time.Duration(c.late)*c.interval + c.interval/2)
 	}
-	c.timer.Reset(next.Sub(now))
+	c.reset(next.Sub(now))
 	c.patient = patient
 }
 

@@ -8,8 +8,7 @@ import (
 // Ticks that a follower puts off are all made up for; those that it slept through are not.
 func TestClockMakesUpForTicks(t *testing.T) {
 	const interval = 100 * time.Millisecond
-	c := newClock(interval, 10*interval)
-	defer c.timer.Stop()
+	c := newClock(interval, 10*interval, time.Now, nil)
 	began := c.counted
 	for _, step := range []struct {
 		at   time.Duration // since the beginning
@@ -33,8 +32,7 @@ func TestClockMakesUpForTicks(t *testing.T) {
 func TestFollowersCountOnTimeWhenAnElectionIsDue(t *testing.T) {
 	for _, ticks := range []time.Duration{5, 6, 10, 50} {
 		const interval = time.Millisecond
-		c := newClock(interval, ticks*interval)
-		c.timer.Stop()
+		c := newClock(interval, ticks*interval, time.Now, nil)
 		// The longest that the timer waits, after it has last seen the leader alive.
 		latest := interval + interval/2 + time.Duration(c.late)*interval + interval/2
 		if latest >= ticks*interval {

@@ -31,6 +31,7 @@ type disk struct {
 type diskWork struct {
 	messages []*raftpb.Message
 	install  *incoming // the snapshot of the only message, if it has one
+	settle   bool      // everything written is to be durable, a commit index too
 }
 
 // anyResponse reports whether somebody waits for what is to be written.
@@ -91,13 +92,13 @@ func (d *disk) store(w diskWork) error {
 			return err
 		}
 	}
-	return d.append(w.messages)
+	return d.append(w.messages, w.settle)
 }
 
 // append writes what several MsgStorageAppend ask for as one batch. It is
 // durable when append returns nil, if anything in it must be: entries, a term or
-// a vote; a commit index alone need not. ErrStopped: the node stops anyway.
-func (d *disk) append(ms []*raftpb.Message) error {
+// a vote; a commit index alone only with settle. ErrStopped: the node stops anyway.
+func (d *disk) append(ms []*raftpb.Message, settle bool) error {
 	if !d.n.healthy() {
 		return ErrStopped // the log is dead: nothing more can become durable
 	}
@@ -108,10 +109,10 @@ func (d *disk) append(ms []*raftpb.Message) error {
 		}
 		b.Entries = append(b.Entries, walEntries(m.GetEntries())...)
 	}
-	b.Sync = len(b.Entries) > 0 || hasSnapshot(ms[0])
+	b.Sync = settle || len(b.Entries) > 0 || hasSnapshot(ms[0])
 	if b.State != nil {
 		b.Sync = b.Sync || b.State.Term != d.state.Term || b.State.Vote != d.state.Vote
-	} else if len(b.Entries) == 0 {
+	} else if len(b.Entries) == 0 && !settle {
 		return nil // responses only: everything before them is durable
 	}
 	err := d.appendWithRoom(b)

@@ -2,6 +2,7 @@ package raft
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -47,8 +48,28 @@ type batch struct {
 	proposals []*proposal
 }
 
-// received is the leader's side: what it has taken from one member in its term.
+// received is the leader's side: what it has taken from one life of a member in its
+// term. What an earlier life has sent may come later than the first of the next one.
 type received struct{ life, number uint64 }
+
+// maxLives bounds the lives of one member that a leader tells apart (a count).
+const maxLives = 16
+
+// receivedFrom is what this leader has taken from the sender of a forwarded batch.
+func (l *loop) receivedFrom(m *raftpb.Message) *received {
+	lives := l.received[m.GetFrom()]
+	for i := range lives {
+		if lives[i].life == m.GetLogTerm() {
+			return &lives[i]
+		}
+	}
+	if len(lives) == maxLives {
+		lives = slices.Delete(lives, 0, 1)
+	}
+	lives = append(lives, received{life: m.GetLogTerm()})
+	l.received[m.GetFrom()] = lives
+	return &lives[len(lives)-1]
+}
 
 // propose steps what is queued if this member leads, and hands it to the leader
 // if another does. Without a leader everything waits, and with one that has lost
@@ -56,6 +77,9 @@ type received struct{ life, number uint64 }
 func (l *loop) propose() {
 	switch {
 	case l.lead == 0:
+	case !l.leading && l.settled < l.term:
+		// What is known here of the leader may be from before its time. Taken for a Pando it
+		// gets stamped batches, and may take them; taken for an etcd later it would get them again.
 	case !l.leading && l.rules.isPando(l.lead):
 		l.forward()
 	case !l.leading:
@@ -183,20 +207,16 @@ func (l *loop) takeForwarded(m *raftpb.Message) {
 	if !l.leading || m.GetTerm() != l.term-1 {
 		return
 	}
-	last := l.received[m.GetFrom()]
-	if last.life != m.GetLogTerm() {
-		last = received{life: m.GetLogTerm()}
-	}
+	last := l.receivedFrom(m)
 	// Nobody waits for what is older than that: it was applied, or was lost and is given up.
-	last.number = max(last.number+1, m.GetCommit()) - 1
-	if m.GetIndex() != last.number+1 {
+	next := max(last.number+1, m.GetCommit())
+	if m.GetIndex() != next {
 		return
 	}
 	if l.n.queue.putAll(l.foreign(m)) != nil {
 		return
 	}
-	last.number++
-	l.received[m.GetFrom()] = last
+	last.number = next
 }
 
 // proposeAgain queues the waiting proposals that an applied entry of the given

@@ -40,7 +40,7 @@ type loop struct {
 	noSpace    error  // why the log cannot grow
 	settled    uint64 // highest term of an applied entry: see proposeAgain
 	forwarding forwarding
-	received   map[uint64]received // from each member, while this one leads
+	received   map[uint64][]received // from each member, while this one leads
 	changes    changes
 	rules      rules
 	outOfTouch bool                 // this member leads, and for one election timeout has not heard a quorum
@@ -80,6 +80,7 @@ func newLoop(n *Node, rn *etcdraft.RawNode, st *opened) *loop {
 		overflows:  map[uint64]int{},
 		term:       st.state.Term,
 		applied:    st.snap.Index,
+		settled:    st.snap.Term,
 		replayTo:   max(st.state.Commit, uint64(len(st.bootstrap))),
 		campaign:   true,
 		patience:   n.cfg.world.now().Add(leaderPatience * n.cfg.Election),
@@ -90,8 +91,9 @@ func (l *loop) run() {
 	defer l.n.wg.Done()
 	defer l.failReads()
 	defer l.handBack()
-	clock := newClock(l.n.cfg.Heartbeat, l.n.cfg.Election)
-	defer clock.timer.Stop()
+	timer := time.NewTimer(l.n.cfg.Heartbeat)
+	defer timer.Stop()
+	clock := newClock(l.n.cfg.Heartbeat, l.n.cfg.Election, l.n.cfg.world.now, timer.Reset)
 	hurry := time.NewTimer(time.Hour)
 	hurry.Stop()
 	defer hurry.Stop()
@@ -107,7 +109,7 @@ func (l *loop) run() {
 		}
 		select {
 		case <-l.n.wake:
-		case <-clock.timer.C:
+		case <-timer.C:
 			l.pass(clock.ranOut(l.follows()))
 		case m := <-inbox:
 			l.pass(clock.message())
@@ -194,6 +196,7 @@ func (l *loop) tick() {
 	l.feedCommit()
 	l.resend()
 	l.promoteLearner()
+	l.leaveIfRemoved()
 	l.checkTransfers()
 	l.readAsked = false // ask again: the library may have dropped the question
 	l.checkBarrier()
@@ -247,35 +250,6 @@ func (l *loop) route(m *raftpb.Message) {
 	}
 }
 
-// feedDisk gives the disk everything that queues for it, as one batch. A batch
-// that nobody waits for (a commit index alone) waits for company.
-func (l *loop) feedDisk() {
-	if anyResponse(l.appends) {
-		l.feedCommit()
-	}
-}
-
-// feedCommit writes a commit index that found no company within a tick: tools that
-// copy the log of a running member, and etcd 2.3, take the stored one at its word.
-func (l *loop) feedCommit() {
-	if len(l.writing) > 0 || len(l.appends) == 0 {
-		return
-	}
-	// A snapshot is a batch of its own: the log breaks off in front of it.
-	n := slices.IndexFunc(l.appends, hasSnapshot)
-	var w diskWork
-	switch n {
-	case -1:
-		n = len(l.appends)
-	case 0:
-		n, w.install = 1, l.incoming
-	}
-	w.messages = l.appends[:n:n]
-	l.writing, l.appends = w.messages, slices.Clone(l.appends[n:])
-	l.diskBusy = true
-	l.n.disk.work <- w
-}
-
 // diskDone: the disk has carried out what it had; false if that failed and the loop has to end.
 func (l *loop) diskDone(durable bool) bool {
 	l.diskBusy = false
@@ -298,6 +272,7 @@ func (l *loop) written() {
 		return
 	}
 	l.writing = nil
+	l.changes.settled = l.changes.settling
 	for _, m := range done {
 		if err := l.storage.append(m.GetEntries()); err != nil {
 			l.n.fail(err)
@@ -309,15 +284,6 @@ func (l *loop) written() {
 			l.route(r)
 		}
 	}
-}
-
-func (l *loop) feedApplier() {
-	if l.applying || len(l.applies) == 0 {
-		return
-	}
-	l.applying = true
-	l.n.apply.work <- applyWork{messages: l.applies}
-	l.applies = nil
 }
 
 // publishedTo: the applier has published a batch; the library may hand out more.
@@ -361,7 +327,7 @@ func (l *loop) leaderChanged(s *etcdraft.SoftState) {
 	}
 	l.lead, l.leading = s.Lead, s.RaftState == etcdraft.StateLeader
 	l.ownTerm = l.ownTerm && l.leading
-	l.received = map[uint64]received{}
+	l.received = map[uint64][]received{}
 	l.outOfTouch = l.outOfTouch && l.leading
 	if !l.leading {
 		l.endTransfers()

@@ -144,8 +144,12 @@ func (n *Node) Voters() []uint64 { return n.conf.Load().GetVoters() }
 func (n *Node) Learners() []uint64 { return n.conf.Load().GetLearners() }
 
 // Expelled stops the node because others say that this member was removed: its own
-// log may not reach that far any more.
-func (n *Node) Expelled() { n.removed() }
+// log may not reach that far any more. One that has applied its removal leaves in its own time.
+func (n *Node) Expelled() {
+	if !n.leaving.Load() {
+		n.removed()
+	}
+}
 
 // removed stops the node without calling it a failure of the disk.
 func (n *Node) removed() {

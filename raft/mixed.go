@@ -133,6 +133,14 @@ func (l *loop) passBarrier() {
 	}
 }
 
+// forgetBarrier leaves the reads of a barrier to the next question.
+func (l *loop) forgetBarrier() {
+	if l.barrier.p != nil {
+		l.n.abandon(l.barrier.p)
+		l.barrier.p = nil
+	}
+}
+
 // checkBarrier gives up a barrier that was lost around an election, so that another is
 // proposed. Each tick calls it.
 func (l *loop) checkBarrier() {
@@ -140,6 +148,5 @@ func (l *loop) checkBarrier() {
 	if b.p == nil || b.p.stamp == 0 || l.changes.ticks-b.since < l.electionTicks()/2 {
 		return
 	}
-	l.n.waiters.remove(b.p)
-	b.p = nil
+	l.forgetBarrier()
 }

@@ -126,6 +126,8 @@ type Node struct {
 	conf  atomic.Pointer[raftpb.ConfState] // as of the last publication
 	level atomic.Int32                     // likewise
 
+	leaving atomic.Bool // its removal has been published: it stops soon
+
 	status  atomic.Pointer[Status]
 	ready   chan struct{} // closed by the loop when the log has been replayed
 	stop    chan struct{} // closed by Close or by the first failure
@@ -227,7 +229,6 @@ func newRawNode(cfg Config, id uint64, storage *logStorage, applied uint64, leve
 		MaxInflightBytes:          maxInflightBytes,
 		PreVote:                   level > 0, CheckQuorum: level > 0,
 		DisableProposalForwarding: true,
-		StepDownOnRemoval:         true,
 		Logger:                    newRaftLogger(cfg.Logger),
 	})
 }

@@ -78,6 +78,10 @@ func (l *loop) step(m *raftpb.Message) {
 		if !l.answersOnly(m) {
 			return // its snapshot is missing
 		}
+	case raftpb.MsgReadIndex:
+		if !l.servesReads() {
+			return // the library of a lone voter would answer with a commit index that lags; it is asked again
+		}
 	case raftpb.MsgVote:
 		l.noteCandidate(m)
 	case raftpb.MsgHeartbeat:

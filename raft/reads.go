@@ -93,9 +93,11 @@ type pendingRead struct {
 // the log.
 func (l *loop) askReads() {
 	if l.rules.level == 0 && l.n.cfg.Barrier != nil {
+		l.readAsked = false // an answer that still comes is not for the reads that join now
 		l.askByBarrier()
 		return
 	}
+	l.forgetBarrier() // likewise
 	if l.readAsked || !l.servesReads() || !l.n.reads.ask() {
 		return
 	}

@@ -6,7 +6,7 @@ import "go.uber.org/zap"
 // election timeout. The library refuses to campaign over unapplied conf changes,
 // so it waits for the replay.
 func (l *loop) campaignIfLone() {
-	if !l.campaign || l.replaying() {
+	if !l.campaign || l.replaying() || l.rules.changing {
 		return
 	}
 	l.campaign = false

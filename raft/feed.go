@@ -1,0 +1,55 @@
+package raft
+
+import (
+	"slices"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// feedDisk gives the disk everything that queues for it, as one batch. A batch
+// that nobody waits for (a commit index alone) waits for company.
+func (l *loop) feedDisk() {
+	if anyResponse(l.appends) || l.changes.unsettled() {
+		l.feedCommit()
+	}
+}
+
+// feedCommit writes a commit index that found no company within a tick: tools that
+// copy the log of a running member, and etcd 2.3, take the stored one at its word.
+func (l *loop) feedCommit() {
+	if len(l.writing) > 0 {
+		return
+	}
+	if len(l.appends) == 0 {
+		if !l.changes.unsettled() {
+			return
+		}
+		l.appends = []*raftpb.Message{{}} // what was written is to be durable
+	}
+	// A snapshot is a batch of its own: the log breaks off in front of it.
+	n := slices.IndexFunc(l.appends, hasSnapshot)
+	var w diskWork
+	switch n {
+	case -1:
+		n = len(l.appends)
+	case 0:
+		n, w.install = 1, l.incoming
+	}
+	w.messages = l.appends[:n:n]
+	if n == len(l.appends) {
+		w.settle = l.changes.unsettled()
+		l.changes.settling = l.changes.applied
+	}
+	l.writing, l.appends = w.messages, slices.Clone(l.appends[n:])
+	l.diskBusy = true
+	l.n.disk.work <- w
+}
+
+func (l *loop) feedApplier() {
+	if l.applying || len(l.applies) == 0 {
+		return
+	}
+	l.applying = true
+	l.n.apply.work <- applyWork{messages: l.applies}
+	l.applies = nil
+}
