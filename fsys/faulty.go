@@ -32,10 +32,11 @@ const (
 
 // Call labels one call of a method.
 type Call struct {
-	Seq  int // 1 for the first call of this Faulty
-	Kind Kind
-	Name string // the path; the new one of a rename
-	Size int    // bytes to read or write
+	Seq   int // 1 for the first call of this Faulty
+	Kind  Kind
+	Name  string // the path; the new one of a rename
+	Size  int    // bytes to read or write
+	Grows bool   // of a write: the file becomes longer, so that a full disk has no room for it
 }
 
 func (c Call) String() string { return fmt.Sprintf("call %d: %s %s", c.Seq, c.Kind, c.Name) }
@@ -85,19 +86,20 @@ func (f *Faulty) Calls() int {
 }
 
 // call counts a call and asks about it.
-func (f *Faulty) call(kind Kind, name string, size int) Fault {
+func (f *Faulty) call(c Call) Fault {
 	f.seq++
 	if f.fault == nil {
 		return Fault{}
 	}
-	return f.fault(Call{Seq: f.seq, Kind: kind, Name: name, Size: size})
+	c.Seq = f.seq
+	return f.fault(c)
 }
 
 // do makes a call unless it is to fail, and then has what is durable follow it.
 func (f *Faulty) do(kind Kind, name string, call func() error, follow func()) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	fault := f.call(kind, name, 0)
+	fault := f.call(Call{Kind: kind, Name: name})
 	if fault.Err != nil {
 		return &fs.PathError{Op: string(kind), Path: name, Err: fault.Err}
 	}
@@ -201,7 +203,7 @@ func (f *faultyFile) WriteAt(b []byte, off int64) (int, error) {
 func (f *faultyFile) write(b []byte, off int64, write func([]byte) (int, error)) (int, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	fault := f.fs.call(Write, f.Name(), len(b))
+	fault := f.fs.call(Call{Kind: Write, Name: f.Name(), Size: len(b), Grows: off+int64(len(b)) > int64(len(f.content.now))})
 	if fault.Err != nil {
 		b = b[:min(fault.Short, len(b))]
 	}
