@@ -76,7 +76,7 @@ func (s *server) admit() error {
 // tryOut implements raft.Config.TakeOver: whether what etcd 3 left behind can be
 // read is found out before its directory is replaced.
 func (s *server) tryOut() raft.StateMachine {
-	st := store.New(store.Options{HistorySize: s.cfg.EventHistory, Now: time.Now})
+	st := store.New(store.Options{HistorySize: s.cfg.EventHistory, Now: hostTime})
 	return &machine{store: st, peers: newPeers(st, s.log), log: s.log}
 }
 
@@ -222,7 +222,7 @@ func (s *server) expire() {
 			s.settleVersion()
 			s.sync(now)
 			s.reportMixed(now)
-			next.Reset(s.rest(now))
+			next.Reset(s.rest())
 		case <-s.node.Done():
 			err := s.node.Err()
 			if err == nil {
@@ -236,9 +236,9 @@ func (s *server) expire() {
 	}
 }
 
-// rest is how long housekeeping may sleep after a look at the time now: until the
-// first key is due, within the limits above, but not beside members that are etcd.
-func (s *server) rest(now time.Time) time.Duration {
+// rest is how long housekeeping may sleep after a look at the clock: until the first
+// key is due, within the limits above, but not beside members that are etcd.
+func (s *server) rest() time.Duration {
 	if !s.published || s.versionDue() || s.node.Level() == 0 {
 		return expiryInterval
 	}
@@ -246,7 +246,7 @@ func (s *server) rest(now time.Time) time.Duration {
 	if !ok {
 		return idleInterval
 	}
-	return min(max(time.Unix(0, due).Sub(now), expiryInterval), idleInterval)
+	return min(max(time.Unix(0, due).Sub(hostTime()), expiryInterval), idleInterval)
 }
 
 // sync proposes the clock if this member leads and a key is due. For a while after
@@ -258,7 +258,7 @@ func (s *server) sync(now time.Time) {
 	if st.Leader != st.MemberID || st.OutOfTouch {
 		return
 	}
-	clock := now.UnixNano()
+	clock := hostTime().UnixNano()
 	due, ok := s.store.NextExpiration()
 	if !ok || due > clock || now.Sub(st.LeaderSince) < s.cfg.TTLGrace {
 		if s.node.Level() > 0 || now.Sub(s.synced) < etcdPulse {

@@ -29,7 +29,7 @@ func (s *server) AddMember(ctx context.Context, peerURLs []string) (store.Member
 	if s.cfg.StrictReconfig && !s.startedAreQuorum(0, 1) {
 		return store.Member{}, errNotStrict
 	}
-	m := store.Member{ID: s.newMemberID(peerURLs, time.Now()), PeerURLs: peerURLs}
+	m := store.Member{ID: s.newMemberID(peerURLs, hostTime()), PeerURLs: peerURLs}
 	return m, s.changeMembership(ctx, memberChange{http.MethodPost, m.ID, peerURLs})
 }
 

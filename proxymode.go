@@ -9,7 +9,6 @@ import (
 
 	"pando/config"
 	"pando/discovery"
-	"pando/fsys"
 	"pando/httpapi"
 	"pando/proxy"
 	"pando/tlsconfig"
@@ -39,7 +38,7 @@ func startProxy(cfg *config.Config, log *zap.Logger) (process, error) {
 	s := &proxyServer{service: newService(log)}
 	asking := certs.peerClient(joinTimeout)
 	s.proxy, err = proxy.New(noContext, proxy.Config{
-		FS: fsys.OS, DataDir: cfg.DataDir,
+		FS: hostFS(), DataDir: cfg.DataDir,
 		Bootstrap:   func(ctx context.Context) ([]string, error) { return firstPeers(ctx, cfg, log) },
 		Ask:         func(ctx context.Context, url string) (proxy.Cluster, error) { return askCluster(ctx, asking, url) },
 		Transport:   func(connect proxy.Connect) *http.Transport { return certs.peers.Transport(tlsconfig.Dial(connect)) },

@@ -12,7 +12,6 @@ import (
 	"pando/auth"
 	"pando/config"
 	"pando/eventhistory"
-	"pando/fsys"
 	"pando/httpapi"
 	"pando/metrics"
 	"pando/raft"
@@ -72,7 +71,7 @@ func start(cfg *config.Config, log *zap.Logger, levels *logLevels) (*server, err
 	}
 	s := &server{
 		service: newService(log), cfg: cfg, certs: certs, clients: clients,
-		store: store.New(store.Options{HistorySize: cfg.EventHistory, Now: time.Now}),
+		store: store.New(store.Options{HistorySize: cfg.EventHistory, Now: hostTime}),
 		open:  make(chan struct{}),
 	}
 	s.metrics = metrics.New(config.VersionName(), s.store.Hub().Span, s.state)
@@ -105,7 +104,7 @@ func (s *server) startNode() error {
 	cfg := s.cfg
 	begin := &beginning{cfg: cfg, log: s.log, client: s.certs.peerClient(joinTimeout)}
 	node, err := raft.Start(raft.Config{
-		FS: fsys.OS, DataDir: cfg.DataDir, WALDir: cfg.WALDir,
+		FS: hostFS(), DataDir: cfg.DataDir, WALDir: cfg.WALDir,
 		Bootstrap: begin.bootstrap, ForceNewCluster: forceNewCluster(cfg), TakeOver: s.tryOut,
 		Heartbeat: cfg.Heartbeat, Election: cfg.Election,
 		Transport: s.peers, Snapshots: s.peers,
@@ -137,7 +136,7 @@ func (s *server) peerHandler() http.Handler {
 	mux.Handle("/raft", messages)
 	mux.Handle("/raft/", messages)
 	mux.Handle(membersPath, s.transport.Questions(s.takeChange))
-	mux.Handle("/", httpapi.NewPeer(s))
+	mux.Handle("/", httpapi.NewPeer(s, hostTime))
 	return mux
 }
 

@@ -17,8 +17,9 @@ type peerMember struct {
 }
 
 // NewPeer returns the handler of the peer port, raft's own messages excepted: the member list, the version and the probe by
-// which members compare their clocks. There are no CORS headers, and nothing of the client port is served.
-func NewPeer(s Server) http.Handler {
+// which members compare their clocks, for which now is the clock. There are no CORS headers, and nothing of the client port is
+// served.
+func NewPeer(s Server, now func() time.Time) http.Handler {
 	mux := chi.NewMux()
 	clusterID := []string{hexID(s.ClusterID())}
 	mux.HandleFunc("/members", allow(func(w http.ResponseWriter, r *http.Request) {
@@ -32,7 +33,7 @@ func NewPeer(s Server) http.Handler {
 	mux.HandleFunc("/version", allow(serveVersion(s), http.MethodGet))
 	mux.HandleFunc("/raft/probing", func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Content-Type"] = typeText
-		_, _ = io.WriteString(w, `{"OK":true,"Now":"`+time.Now().Format(time.RFC3339Nano)+"\"}\n")
+		_, _ = io.WriteString(w, `{"OK":true,"Now":"`+now().Format(time.RFC3339Nano)+"\"}\n")
 	})
 	mux.NotFound(http.NotFound)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -123,7 +123,7 @@ func TestCORS(t *testing.T) {
 
 func TestPeerPort(t *testing.T) {
 	g := newRig(t, Options{})
-	g.handler = NewPeer(g.lone)
+	g.handler = NewPeer(g.lone, time.Now)
 	for _, c := range []struct {
 		method, target string
 		status         int
