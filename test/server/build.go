@@ -17,6 +17,18 @@ const binaryEnv = "PANDO_TEST_BINARY"
 // the module this test belongs to, once for each test process. It fails the test if that does not compile.
 func Build(t testing.TB) string {
 	t.Helper()
+	return built(t, build)
+}
+
+// BuildFaults is Build for a binary that a test can give a disk and a clock with faults, see Faults. It is always built
+// from the source.
+func BuildFaults(t testing.TB) string {
+	t.Helper()
+	return built(t, buildFaults)
+}
+
+func built(t testing.TB, build func() (string, error)) string {
+	t.Helper()
 	path, err := build()
 	if err != nil {
 		t.Fatal(err)
@@ -28,6 +40,13 @@ var build = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv(binaryEnv); path != "" {
 		return filepath.Abs(path)
 	}
+	return compile("pando")
+})
+
+var buildFaults = sync.OnceValues(func() (string, error) { return compile("pando-faults", "-tags", "faults") })
+
+// compile makes a binary of a name with further flags of go build.
+func compile(name string, flags ...string) (string, error) {
 	root, err := moduleRoot()
 	if err != nil {
 		return "", err
@@ -42,15 +61,15 @@ var build = sync.OnceValues(func() (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	fresh := filepath.Join(dir, fmt.Sprintf("pando.%d", os.Getpid()))
-	cmd := exec.Command("go", "build", "-o", fresh, ".")
+	fresh := filepath.Join(dir, fmt.Sprintf("%s.%d", name, os.Getpid()))
+	cmd := exec.Command("go", append(append([]string{"build"}, flags...), "-o", fresh, ".")...)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	path := filepath.Join(dir, "pando")
+	path := filepath.Join(dir, name)
 	return path, os.Rename(fresh, path)
-})
+}
 
 // moduleRoot is the folder with go.mod above the test's working directory.
 func moduleRoot() (string, error) {

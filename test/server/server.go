@@ -150,6 +150,16 @@ func environment() []string {
 // Signal sends a signal and does not wait for what it does. A process that has ended already is no error.
 func (s *Server) Signal(sig os.Signal) { _ = s.cmd.Process.Signal(sig) }
 
+// Running reports whether the process has not ended. Any goroutine may call it.
+func (s *Server) Running() bool {
+	select {
+	case <-s.ended:
+		return false
+	default:
+		return true
+	}
+}
+
 // Kill ends the process as kill -9 does, and waits until it is gone.
 func (s *Server) Kill() {
 	s.Signal(syscall.SIGKILL)
