@@ -36,6 +36,8 @@ type Options struct {
 	Size   int    // members that it begins with
 	Binary Binary // of all members
 	Args   []string
+	Faults bool // the members are Pandos whose disk and clock Member.Suffer can change
+	Insist bool // a membership change that is refused is asked for again, as by an operator, also of Pando
 }
 
 // Cluster is some members that belong together.
@@ -101,6 +103,7 @@ func (c *Cluster) member() *Member {
 	c.t.Helper()
 	m := &Member{cluster: c, number: len(c.all), Name: fmt.Sprintf("m%d", len(c.all)), binary: c.options.Binary}
 	m.client, m.peer = server.FreeAddr(c.t), server.FreeAddr(c.t)
+	m.socket = server.NewFaultSocket()
 	m.Endpoint, m.Dir = "http://"+m.client, c.t.TempDir()+"/data"
 	proxied := server.FreeAddr(c.t)
 	m.PeerURL = "http://" + proxied
@@ -111,6 +114,14 @@ func (c *Cluster) member() *Member {
 	defer c.mu.Unlock()
 	c.all = append(c.all, m)
 	c.pids = append(c.pids, 0)
+	return m
+}
+
+// Spare prepares a member that AddAgain can add later, so that clients know its endpoint from the beginning.
+func (c *Cluster) Spare() *Member {
+	c.t.Helper()
+	m := c.member()
+	m.removed = true
 	return m
 }
 
@@ -195,4 +206,10 @@ func (c *Cluster) AwaitLeader(among ...*Member) *Member {
 		return fmt.Errorf("they name %q", said)
 	})
 	return leader
+}
+
+// Fatalf fails the test at once.
+func (c *Cluster) Fatalf(format string, args ...any) {
+	c.t.Helper()
+	c.t.Fatalf(format, args...)
 }

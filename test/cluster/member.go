@@ -22,8 +22,10 @@ type Member struct {
 	client, peer   string // host:port that it listens on
 	initial, state string // --initial-cluster and --initial-cluster-state
 	removed        bool
-	binary         Binary         // of its processes to come
-	process        *server.Server // the latest
+	binary         Binary             // of its processes to come
+	socket         server.FaultSocket // of Options.Faults
+	faults         server.Faults      // that were set last
+	process        *server.Server     // the latest
 }
 
 // Become has the member started from another binary from now on.
@@ -51,9 +53,11 @@ func (m *Member) Launch(args ...string) {
 		"--initial-cluster", m.initial, "--initial-cluster-state", m.state, "--initial-cluster-token", "pando-test",
 	}
 	all = append(append(append(all, m.binary.args()...), c.options.Args...), args...)
-	m.process = server.Launch(c.t, server.Options{
-		Binary: m.binary.Path, Dir: m.Dir, Name: m.Name, Client: m.client, Peer: m.peer, Args: all,
-	})
+	o := server.Options{Binary: m.binary.Path, Dir: m.Dir, Name: m.Name, Client: m.client, Peer: m.peer, Args: all}
+	if c.options.Faults {
+		o.Binary, o.Env = server.BuildFaults(c.t), []string{m.socket.Env(m.faults)}
+	}
+	m.process = server.Launch(c.t, o)
 	c.pids[m.number] = m.process.PID()
 }
 
@@ -83,6 +87,16 @@ func (m *Member) Pause() { m.process.Signal(syscall.SIGSTOP) }
 
 // Resume lets a frozen process go on.
 func (m *Member) Resume() { m.process.Signal(syscall.SIGCONT) }
+
+// Suffer gives the member's disk and clock faults in place of those that it had, in a cluster with Options.Faults. They stay
+// over restarts; a member that does not run begins with them.
+func (m *Member) Suffer(f server.Faults) {
+	m.cluster.t.Helper()
+	m.faults = f
+	if err := m.socket.Set(f); err != nil && m.process.Running() {
+		m.cluster.t.Fatalf("%v cannot be given %+v: %v", m, f, err)
+	}
+}
 
 // Wait waits for a process that ends by itself; the error is how, as exec.Cmd.Wait tells it.
 func (m *Member) Wait(timeout time.Duration) error { return m.process.Wait(timeout) }
