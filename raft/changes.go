@@ -31,6 +31,7 @@ type changes struct {
 	ticks     uint64            // since the start
 	leadSince uint64            // the tick at which this member began to lead
 	transfer  uint64            // the tick at which the leadership may be offered again
+	offers    uint64            // of the leadership because this member's disk is full
 	heard     map[uint64]uint64 // the tick of each member's last message
 }
 

@@ -202,6 +202,7 @@ func (l *loop) tick() {
 	l.checkBarrier()
 	l.checkReady()
 	l.noteSpace()
+	l.leaveFullDisk()
 	l.publishStatus()
 }
 

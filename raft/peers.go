@@ -84,6 +84,10 @@ func (l *loop) step(m *raftpb.Message) {
 		}
 	case raftpb.MsgVote:
 		l.noteCandidate(m)
+	case raftpb.MsgTimeoutNow:
+		if l.noSpace != nil {
+			return // a leader that cannot write would only give it back
+		}
 	case raftpb.MsgHeartbeat:
 		// The library panics on a commit index beyond the log.
 		if last, err := l.storage.LastIndex(); err == nil && m.GetCommit() > last && m.GetTerm() >= l.term {

@@ -1,0 +1,88 @@
+package raft
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"pando/fsys"
+)
+
+// fullDisks are the disks of a cluster, each of which can be full: no file can be begun or become longer.
+type fullDisks map[uint64]*atomic.Bool
+
+func startOnDisks(t *testing.T) (*cluster, fullDisks) {
+	t.Helper()
+	full := fullDisks{}
+	for _, id := range three {
+		full[id] = new(atomic.Bool)
+	}
+	return startTuned(t, func(id uint64, cfg *Config) {
+		cfg.segmentSize, cfg.retry = 16<<10, 10*time.Millisecond
+		cfg.FS = fsys.Hook(fsys.OS, func(c fsys.Call) error {
+			if full[id].Load() && (c.Grows || c.Kind == fsys.OpenFile && filepath.Ext(c.Name) == ".tmp") {
+				return syscall.ENOSPC
+			}
+			return nil
+		})
+	}), full
+}
+
+// fill writes through a member until another one finds out that its disk is full.
+func (c *cluster) fill(through, until uint64) {
+	c.t.Helper()
+	for range 100 {
+		if c.rigs[until].node.Status().DiskFull {
+			return
+		}
+		if err := c.rigs[through].propose(strings.Repeat("x", 2<<10)); err != nil && !errors.Is(err, ErrDiskFull) {
+			c.t.Fatal(err)
+		}
+	}
+	c.t.Fatal("200 KB went onto a full disk")
+}
+
+// A leader whose log cannot grow hands over, to a member that has room: writes through the others go on, without one
+// that fails. When there is room again, it takes writes again.
+func TestLeaderWithoutRoomHandsOver(t *testing.T) {
+	c, full := startOnDisks(t)
+	old := c.leader()
+	var alsoFull, roomy uint64
+	for _, id := range three {
+		if id != old {
+			alsoFull, roomy = roomy, id
+		}
+	}
+	full[alsoFull].Store(true)
+	c.fill(roomy, alsoFull)
+	full[old].Store(true)
+	c.fill(roomy, old)
+	if now := c.leaderOtherThan(old); now != roomy {
+		t.Errorf("%d leads, whose disk is full too", now)
+	}
+	if err := c.rigs[old].propose("refused"); !errors.Is(err, ErrDiskFull) {
+		t.Errorf("the old leader took a write: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := c.rigs[old].node.ReadIndex(ctx); err != nil {
+		t.Errorf("a read on the old leader: %v", err)
+	}
+	full[old].Store(false)
+	full[alsoFull].Store(false)
+	for _, id := range three {
+		for deadline := time.Now().Add(patience); c.rigs[id].node.Status().DiskFull; {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d does not see that there is room", id)
+			}
+			<-time.After(time.Millisecond)
+		}
+		c.rigs[id].mustPropose("room again")
+	}
+	c.equal(3)
+}
