@@ -41,7 +41,7 @@ func (l *loop) feedCommit() {
 		l.changes.settling = l.changes.applied
 	}
 	l.writing, l.appends = w.messages, slices.Clone(l.appends[n:])
-	l.diskBusy = true
+	l.diskBusy, l.diskTick, l.queued = true, l.changes.ticks, entryBytes(l.appends...)
 	l.n.disk.work <- w
 }
 
@@ -52,4 +52,14 @@ func (l *loop) feedApplier() {
 	l.applying = true
 	l.n.apply.work <- applyWork{messages: l.applies}
 	l.applies = nil
+}
+
+// entryBytes is the size of the entries in messages.
+func entryBytes(ms ...*raftpb.Message) (n int) {
+	for _, m := range ms {
+		for _, e := range m.GetEntries() {
+			n += len(e.GetData())
+		}
+	}
+	return n
 }

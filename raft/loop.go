@@ -11,7 +11,8 @@ import (
 
 // loop owns the RawNode. Nothing in it waits for the disk or the state machine:
 // what they are to do queues in appends and applies, bounded because proposals
-// are stepped only while the disk is idle and the library bounds what is applying.
+// are stepped only while the disk is idle (or slow, see patientWithDisk) and the
+// library bounds what is applying.
 type loop struct {
 	n       *Node
 	rn      *etcdraft.RawNode
@@ -24,6 +25,8 @@ type loop struct {
 	appends  []*raftpb.Message // MsgStorageAppend not yet given to the disk
 	writing  []*raftpb.Message // those the disk has, or a snapshot that is durable and not installed yet
 	diskBusy bool
+	diskTick uint64            // the tick at which it became so
+	queued   int               // bytes of the entries in appends
 	applies  []*raftpb.Message // MsgStorageApply not yet given to the applier
 	applying bool
 	confAsk  chan confAsk
@@ -236,6 +239,7 @@ func (l *loop) route(m *raftpb.Message) {
 			l.incoming.taken = true
 		}
 		l.appends = append(l.appends, m)
+		l.queued += entryBytes(m)
 	case etcdraft.LocalApplyThread:
 		l.applies = append(l.applies, m)
 	case l.n.meta.NodeID:
