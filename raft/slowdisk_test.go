@@ -2,11 +2,13 @@ package raft
 
 import (
 	"fmt"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
 
 	"pando/fsys"
 )
@@ -47,7 +49,6 @@ func startOnStuckDisks(t *testing.T) (*cluster, map[uint64]*stuck) {
 	disks := map[uint64]*stuck{1: {}, 2: {}, 3: {}}
 	c := startTuned(t, func(id uint64, cfg *Config) {
 		cfg.FS = fsys.Hook(fsys.OS, disks[id].before)
-		cfg.Heartbeat, cfg.Election = 50*time.Millisecond, 500*time.Millisecond // what is not applied yet is sent at each
 	})
 	t.Cleanup(func() { // before the nodes are closed, which wait for their disks
 		for _, d := range disks {
@@ -57,8 +58,7 @@ func startOnStuckDisks(t *testing.T) (*cluster, map[uint64]*stuck) {
 	return c, disks
 }
 
-// A leader whose disk does nothing at all goes on leading, and the others commit what it sends them, up to the bound of
-// what may wait for its disk.
+// A leader whose disk does nothing at all goes on leading, and the others commit what it sends them.
 func TestLeaderOnAStuckDisk(t *testing.T) {
 	c, disks := startOnStuckDisks(t)
 	lead := c.leader()
@@ -68,34 +68,11 @@ func TestLeaderOnAStuckDisk(t *testing.T) {
 	for i := range 20 {
 		follower.mustPropose(fmt.Sprint(i))
 	}
-	// Of large ones, four reach the bound, and the last of them may have come in a batch of four.
-	const writers, least, most = 12, 4, 8
-	var taken atomic.Int64
-	var all sync.WaitGroup
-	for range writers {
-		all.Go(func() {
-			if err := follower.propose(strings.Repeat("x", maxBatch/4)); err != nil {
-				t.Error(err)
-			}
-			taken.Add(1)
-		})
-	}
-	for deadline := time.Now().Add(patience); taken.Load() < least; {
-		if time.Now().After(deadline) {
-			t.Fatalf("only %d large writes without the leader's disk", taken.Load())
-		}
-		<-time.After(time.Millisecond)
-	}
-	<-time.After(follower.node.cfg.Election) // for more
-	if n := taken.Load(); n > most {
-		t.Errorf("%d large writes wait for the leader's disk", n)
-	}
 	if s := c.rigs[lead].node.Status(); s.Leader != lead || s.Term != term {
 		t.Errorf("%d leads in term %d, it was %d in term %d", s.Leader, s.Term, lead, term)
 	}
 	disks[lead].release()
-	all.Wait()
-	c.equal(20 + writers)
+	c.equal(20)
 }
 
 // A follower whose disk does nothing costs the others nothing.
@@ -112,4 +89,35 @@ func TestFollowerOnAStuckDisk(t *testing.T) {
 	disks[slow].release()
 	c.rigs[slow].mustPropose("last")
 	c.equal(21)
+}
+
+// Proposals wait for the disk for a heartbeat or two, and after that only while a whole batch waits for it.
+func TestPatienceWithTheDisk(t *testing.T) {
+	l := &loop{n: &Node{disk: &disk{work: make(chan diskWork, 2)}}}
+	written := func(size int) {
+		l.route(&raftpb.Message{To: proto.Uint64(etcdraft.LocalAppendThread), Entries: []*raftpb.Entry{normalEntry(make([]byte, size))}})
+		l.feedDisk()
+	}
+	expect := func(want bool, when string) {
+		t.Helper()
+		if l.patientWithDisk() != want {
+			t.Errorf("%s it is patient: %v", when, !want)
+		}
+	}
+	expect(false, "while the disk is idle")
+	written(1)
+	expect(true, "while the disk has been busy for less than a heartbeat")
+	l.changes.ticks = 1
+	expect(true, "while the disk has been busy for up to a heartbeat")
+	l.changes.ticks = 2
+	expect(false, "while the disk is slow")
+	written(maxBatch - 1)
+	expect(false, "while less than a batch waits")
+	written(1)
+	expect(true, "while a batch waits")
+	l.diskBusy, l.writing = false, nil
+	l.feedDisk()
+	expect(true, "while that batch is new to the disk")
+	l.changes.ticks = 4
+	expect(false, "while that batch takes long and nothing waits behind it")
 }
