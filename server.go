@@ -132,11 +132,12 @@ func (s *server) startNode() error {
 // members and proxies ask.
 func (s *server) peerHandler() http.Handler {
 	mux := http.NewServeMux()
-	messages := s.transport.HTTP()
+	messages, others := s.transport.HTTP(), httpapi.NewPeer(s, hostTime)
 	mux.Handle("/raft", messages)
 	mux.Handle("/raft/", messages)
 	mux.Handle(membersPath, s.transport.Questions(s.takeChange))
-	mux.Handle("/", httpapi.NewPeer(s, hostTime))
+	mux.Handle("/raft/probing", others) // which tells the host's clock
+	mux.Handle("/", others)
 	return mux
 }
 
