@@ -13,6 +13,9 @@ import (
 // worst is the longest time that a member is away: long enough for an election and for some work without it.
 const worst = 2 * et
 
+// longRun is from where on a member is sometimes away for ten times as long.
+const longRun = 5 * time.Minute
+
 // victim is a member that is to suffer for a while.
 type victim struct {
 	*cluster.Member
@@ -112,6 +115,9 @@ func suffer(c *cluster.Cluster, random *rand.Rand) string {
 	m := c.Members()[random.IntN(len(c.Members()))]
 	v := victim{Member: m, c: c, other: c.Without(m)[random.IntN(len(c.Members())-1)], random: random,
 		away: time.Duration(random.Int64N(int64(worst)))}
+	if *faultTime >= longRun && random.IntN(20) == 0 {
+		v.away *= 10
+	}
 	sum := 0
 	for _, s := range sufferings {
 		sum += s.weight
