@@ -77,6 +77,7 @@ type History struct {
 	writes int       // acknowledged
 	last   time.Time // when the last write was acknowledged
 	gap    time.Duration
+	lull   time.Duration // the longest gap since Lull was asked
 }
 
 // New begins a history.
@@ -95,7 +96,7 @@ func (h *History) add(op *Op) {
 	h.counts[op.Outcome]++
 	if op.Writes() && op.Outcome == Done {
 		now := time.Now()
-		h.gap = max(h.gap, now.Sub(h.last))
+		h.gap, h.lull = max(h.gap, now.Sub(h.last)), max(h.lull, now.Sub(h.last))
 		h.last = now
 		h.writes++
 	}
@@ -113,6 +114,15 @@ func (h *History) Acknowledged() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.writes
+}
+
+// Lull is the longest time without an acknowledged write that has ended, or goes on, since it was asked before.
+func (h *History) Lull() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	d := max(h.lull, time.Since(h.last))
+	h.lull = 0
+	return d
 }
 
 // String says how many operations there were and how they ended.

@@ -31,6 +31,8 @@ const (
 	round = time.Minute
 	// calm is the longest time between two faults.
 	calm = et
+	// odd is a time without a write that is worth a line.
+	odd = 3 * et
 )
 
 // TestKillPauseRestart: one member after another suffers as chance will have it (see sufferings) while clients
@@ -49,7 +51,12 @@ func TestKillPauseRestart(t *testing.T) {
 		until, counts := time.Now().Add(min(round, time.Until(end))), map[string]int{}
 		for time.Now().Before(until) {
 			lasting(time.Duration(random.Int64N(int64(calm))))
-			counts[suffer(c, random)]++
+			began := r.history.Now()
+			name := suffer(c, random)
+			counts[name]++
+			if lull := r.history.Lull(); lull > odd {
+				t.Logf("%v without a write around %s [%v, %v]", lull, name, began, r.history.Now())
+			}
 		}
 		acknowledge(c, r.history, 50)
 		r.stop()
