@@ -62,6 +62,7 @@ type patient struct {
 	stop    chan struct{}
 	all     sync.WaitGroup
 	longest time.Duration
+	failed  int // attempts, of which the client tried the next at another endpoint
 	err     error
 	count   atomic.Int64
 }
@@ -77,6 +78,7 @@ func (p *patient) run() {
 			if err == nil && a.OK() {
 				break
 			}
+			p.failed++
 			if time.Since(began) > cluster.Patience {
 				p.err = fmt.Errorf("write %d: %v, %w", n, a, err)
 				return

@@ -36,7 +36,7 @@ const et, rt = cluster.Election, cluster.Request
 // short bounds what a member answers by itself.
 const short = 2 * time.Second
 
-func start(t *testing.T, size int, args ...string) *cluster.Cluster {
+func start(t testing.TB, size int, args ...string) *cluster.Cluster {
 	t.Helper()
 	return cluster.Start(t, cluster.Options{Size: size, Binary: cluster.Chosen(t), Args: args})
 }

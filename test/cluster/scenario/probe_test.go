@@ -59,10 +59,13 @@ type probe struct {
 }
 
 // probing begins to write to each member every fifth of an election timeout.
-func probing(members []*cluster.Member) *probe {
+func probing(members []*cluster.Member) *probe { return probingEvery(et/5, members) }
+
+// probingEvery begins to write to each member at an interval.
+func probingEvery(interval time.Duration, members []*cluster.Member) *probe {
 	p := &probe{stop: make(chan struct{})}
 	p.all.Go(func() {
-		next := time.NewTicker(et / 5)
+		next := time.NewTicker(interval)
 		defer next.Stop()
 		for n := 0; ; n++ {
 			for i, m := range members {
@@ -120,36 +123,50 @@ type limits struct {
 	failing bool          // writes may fail
 }
 
+// met is what a probe has met.
+type met struct {
+	gap     time.Duration // the longest between two writes that were carried out
+	slowest time.Duration // a single write
+	failed  []write
+}
+
+// finish waits for all answers.
+func (p *probe) finish() met {
+	close(p.stop)
+	p.all.Wait()
+	var m met
+	var done []time.Time
+	for _, w := range p.writes {
+		m.slowest = max(m.slowest, w.took)
+		if w.err == nil {
+			done = append(done, w.began.Add(w.took))
+		} else {
+			m.failed = append(m.failed, w)
+		}
+	}
+	slices.SortFunc(done, time.Time.Compare)
+	for i := 1; i < len(done); i++ {
+		m.gap = max(m.gap, done[i].Sub(done[i-1]))
+	}
+	return m
+}
+
 // end waits for all answers and compares with the limits.
 func (p *probe) end(t *testing.T, l limits) {
 	t.Helper()
-	close(p.stop)
-	p.all.Wait()
-	var done []time.Time
-	var slowest time.Duration
-	failed := 0
-	for _, w := range p.writes {
-		slowest = max(slowest, w.took)
-		if w.err == nil {
-			done = append(done, w.began.Add(w.took))
-			continue
-		}
-		failed++
+	m := p.finish()
+	t.Logf("%d writes, %d failed, longest %v, longest time without one %v",
+		len(p.writes), len(m.failed), m.slowest.Round(time.Millisecond), m.gap.Round(time.Millisecond))
+	for _, w := range m.failed {
 		if !l.failing {
 			t.Errorf("a write to %v failed after %v: %v", w.to, w.took, w.err)
 		}
 	}
-	slices.SortFunc(done, time.Time.Compare)
-	var gap time.Duration
-	for i := 1; i < len(done); i++ {
-		gap = max(gap, done[i].Sub(done[i-1]))
+	if m.gap > l.gap {
+		t.Errorf("%v without a write, more than %v", m.gap, l.gap)
 	}
-	t.Logf("%d writes, %d failed, longest %v, longest time without one %v", len(p.writes), failed, slowest.Round(time.Millisecond), gap.Round(time.Millisecond))
-	if gap > l.gap {
-		t.Errorf("%v without a write, more than %v", gap, l.gap)
-	}
-	if slowest > l.slowest {
-		t.Errorf("a write took %v, more than %v", slowest, l.slowest)
+	if m.slowest > l.slowest {
+		t.Errorf("a write took %v, more than %v", m.slowest, l.slowest)
 	}
 	for _, err := range p.reads {
 		t.Errorf("a read failed: %v", err)
