@@ -22,7 +22,8 @@ const (
 	faithful = time.Minute
 )
 
-// rig is a load below a directory, keys that expire there, and some watchers of it.
+// rig is a load below a directory and some watchers of it; where no etcd is among the members also keys that expire there, and
+// watchers that stay with one member, for which etcd's history is too short.
 type rig struct {
 	c        *cluster.Cluster
 	number   int
@@ -54,9 +55,13 @@ func newRig(c *cluster.Cluster, number int, members []*cluster.Member) *rig {
 		r.wrong = r.history.Run(work, history.Load{Endpoints: cluster.Endpoints(members), Clients: clients, Keys: r.names, Queue: r.queue(),
 			Mix: history.Mix{Get: 2, Put: 1, CAS: 8, Delete: 1, Post: 1}, Timeout: 2 * et, Pause: 20 * time.Millisecond, Seed: *seed + uint64(number)})
 	})
-	r.working.Go(func() { r.expiring(work) })
+	if r.pando() {
+		r.working.Go(func() { r.expiring(work) })
+	}
 	return r
 }
+
+func (r *rig) pando() bool { return r.c.Kind() == cluster.Pando }
 
 func (r *rig) queue() string { return r.dir + "/queue" }
 
@@ -67,9 +72,10 @@ func (r *rig) watch(from uint64) {
 	endpoints := cluster.Endpoints(r.members)
 	for n, e := range endpoints {
 		first := append(append([]string(nil), endpoints[n:]...), endpoints[:n]...)
-		r.watchers = append(r.watchers,
-			history.Watch(first, r.dir, from, n > 0, silence),
-			history.Watch([]string{e}, r.dir, from, n > 0, faithful))
+		r.watchers = append(r.watchers, history.Watch(first, r.dir, from, n > 0, silence))
+		if r.pando() {
+			r.watchers = append(r.watchers, history.Watch([]string{e}, r.dir, from, n > 0, faithful))
+		}
 	}
 	for _, w := range r.watchers {
 		r.watching.Go(func() { w.Follow(ctx) })
@@ -115,6 +121,9 @@ func (r *rig) stop() {
 		return nil
 	})
 	r.end()
+	if !r.pando() {
+		return
+	}
 	// What is left of the keys that expire would show each member's own idea of the time.
 	if a, err := reader.Do(context.Background(), http.MethodDelete, keys.Path(r.ttls(), "recursive", "true"), nil); err != nil || !a.OK() {
 		r.wrong = errors.Join(r.wrong, fmt.Errorf("%v, %w", a, err))
