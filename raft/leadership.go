@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -14,17 +15,27 @@ import (
 // it campaigns because the connection to the leader broke.
 const earlyCampaign = 50 * time.Millisecond
 
+// earlyCampaigns is how often it campaigns because of that (a count): when two do so
+// at the same time, nobody wins, and an election timeout is a long time to wait.
+const earlyCampaigns = 4
+
 // connectionLost starts the wait for an early campaign, if it was the leader's.
 func (l *loop) connectionLost(id uint64) {
 	if id == l.lead && !l.leading && l.rules.made > 0 {
-		l.hurryFor = id
-		l.hurry(time.Duration(l.n.cfg.world.random() % uint64(earlyCampaign)))
+		l.hurryFor, l.hurried = id, 0
+		l.hurry(l.upTo(cmp.Or(l.n.cfg.early, earlyCampaign)))
 	}
+}
+
+// upTo is a random time below a limit.
+func (l *loop) upTo(limit time.Duration) time.Duration {
+	return time.Duration(l.n.cfg.world.random() % uint64(limit))
 }
 
 // campaignEarly campaigns without waiting for the election timeout, unless there
 // is a new leader by now. If the old one is alive after all, the others still
-// hear it and refuse their pre-vote (replication design, section 2).
+// hear it and refuse their pre-vote (replication design, section 2). If nobody leads
+// in time for an answer from everywhere, it does so again.
 func (l *loop) campaignEarly() {
 	if l.lead != l.hurryFor || l.leading || l.rules.made == 0 {
 		return
@@ -35,6 +46,10 @@ func (l *loop) campaignEarly() {
 	}
 	if err := l.rn.Campaign(); err != nil {
 		l.n.log.Debug("cannot campaign early", zap.Error(err))
+	}
+	l.hurryFor = 0
+	if l.hurried++; l.hurried < earlyCampaigns {
+		l.hurry(l.n.cfg.Election/10 + l.upTo(l.n.cfg.Election/5))
 	}
 }
 

@@ -52,7 +52,8 @@ type loop struct {
 	overflows  map[uint64]int       // see transfer.overflowed
 
 	hurry     func(time.Duration) bool // calls campaignEarly after that time; the last call counts
-	hurryFor  uint64                   // because the connection to this member broke
+	hurryFor  uint64                   // because this member leads, whose connection broke; 0 if nobody leads since
+	hurried   int                      // early campaigns since that
 	firstRead chan error               // answered when what a leader has committed was applied here
 
 	barrier     barrier

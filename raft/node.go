@@ -73,6 +73,7 @@ type Config struct {
 	keepEntries uint64        // in place of the constant; 0 but in tests
 	keepPinned  int           // in place of maxPinned; 0 but in tests
 	retry       time.Duration // between attempts to find room on a full disk; 0 but in tests
+	early       time.Duration // in place of earlyCampaign; 0 but in tests
 	world       *world        // nil but in the simulation
 }
 
