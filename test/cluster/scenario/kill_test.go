@@ -2,8 +2,10 @@ package scenario
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,13 +51,15 @@ func TestKillPauseRestart(t *testing.T) {
 		defer r.end()
 		acknowledge(c, r.history, 50)
 		until, counts := time.Now().Add(min(round, time.Until(end))), map[string]int{}
+		var order []string
 		for time.Now().Before(until) {
 			lasting(time.Duration(random.Int64N(int64(calm))))
 			began := r.history.Now()
 			name := suffer(c, random)
 			counts[name]++
+			order = append(order, fmt.Sprintf("%s [%.1f, %.1f]", name, began.Seconds(), r.history.Now().Seconds()))
 			if lull := r.history.Lull(); lull > odd {
-				t.Logf("%v without a write around %s [%v, %v]", lull, name, began, r.history.Now())
+				t.Logf("%v without a write up to %.1f: %s", lull, r.history.Now().Seconds(), strings.Join(order[max(0, len(order)-4):], ", "))
 			}
 		}
 		acknowledge(c, r.history, 50)
