@@ -37,6 +37,39 @@ func fill(t *testing.T, m *cluster.Member, key string, n int64) {
 	all.Wait()
 }
 
+// Watches on a follower that gets a snapshot go on without a gap where the history that comes with it reaches back to them.
+func TestScenario15WatchesGoOnBehindASnapshot(t *testing.T) {
+	c := startFaulty(t, 3, history20k...)
+	leader := c.AwaitLeader()
+	follower := c.Without(leader)[0]
+	leader.MustPut("/n/0", "1")
+	holds(c, follower, "/n/0", "1", cluster.Patience)
+	all, one := open(t, follower, "/n"), open(t, follower, "/w")
+	follower.Pause()
+	missed := leader.MustPut("/w", "missed").Node.ModifiedIndex
+	const writes = 12_000 // more than the others hold of the log, fewer than they tell of
+	fill(t, leader, "/n", writes)
+	follower.Resume()
+	if e := one.next(t, cluster.Patience); e.Node.ModifiedIndex != missed || e.Node.Value != "missed" {
+		t.Errorf("told of %+v instead of %d", e.Node, missed)
+	}
+	after := leader.MustPut("/w", "after").Node.ModifiedIndex
+	if e := one.next(t, cluster.Patience); e.Node.ModifiedIndex != after {
+		t.Errorf("told of %+v instead of %d", e.Node, after)
+	}
+	for last, n := missed, 0; n < writes; n++ {
+		e := all.next(t, cluster.Patience)
+		if e.Node.ModifiedIndex != last+1 {
+			t.Fatalf("event %d follows %d", e.Node.ModifiedIndex, last)
+		}
+		last++
+	}
+	if !strings.Contains(follower.Log(), "installed a snapshot") {
+		t.Error("it caught up without a snapshot")
+	}
+	c.SameTree()
+}
+
 // A watch on a follower that missed more than the history holds is cut when the follower gets a snapshot. etcd leaves it
 // open and never tells it what it missed.
 func TestScenario15WatchesOnAFrozenFollower(t *testing.T) {
