@@ -58,7 +58,7 @@ test-bootstrap:
 test-cluster:
 	@test/install/with.sh "the tests of clusters" env PANDO_TEST_CLUSTER=1 go test -count=1 -timeout 15m ./test/cluster/...
 .PHONY: test-faults
-test-faults: ## ten minutes of kills, pauses, restarts and partitions under clients whose histories are judged
+test-faults: ## ten minutes (PANDO_TEST_CLUSTER_TIME) of kills, pauses, partitions, bad disks and wrong clocks under clients
 	PANDO_TEST_CLUSTER=1 PANDO_TEST_CLUSTER_TIME=$${PANDO_TEST_CLUSTER_TIME:-10m} go test -count=1 -timeout 100m -v -run KillPauseRestart ./test/cluster/scenario
 test-etcd34:
 	@test/install/with.sh "the tests beside etcd 3.4" go test -count=1 -timeout 15m ./test/etcd34/...
@@ -89,11 +89,13 @@ fuzz: ## every fuzz target for FUZZTIME
 		done; \
 	done
 
-.PHONY: bench bench-server
+.PHONY: bench bench-server bench-cluster
 bench: ## the benchmarks of every package
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(UNIT)
 bench-server: ## the binary over sockets; PANDO_BENCH_KEYS keys
 	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench
+bench-cluster: ## leaders killed, restarts and returns: what clients notice, 20 times each
+	PANDO_TEST_CLUSTER=1 go test -run '^$$' -bench . -benchtime 20x -timeout 60m ./test/cluster/scenario
 
 .PHONY: image
 image: ## the Docker image
