@@ -89,15 +89,6 @@ func (l *loop) propose() {
 	}
 }
 
-// patientWithDisk reports whether proposals wait for the disk, so that those which
-// come meanwhile are written, sent and applied as one. It has a heartbeat or two for
-// that; then the other members go on without this one's disk, until so much waits
-// for it that it had better catch up.
-func (l *loop) patientWithDisk() bool {
-	slow := l.diskBusy && l.changes.ticks-l.diskTick > 1
-	return len(l.writing) > 0 && (!slow || l.queued >= maxBatch)
-}
-
 // stepBatch appends a batch to this leader's log.
 func (l *loop) stepBatch(ps []*proposal) {
 	if len(ps) == 0 {

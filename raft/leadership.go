@@ -3,7 +3,6 @@ package raft
 import (
 	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -105,28 +104,4 @@ func (l *loop) heir(but uint64) uint64 {
 		}
 	})
 	return best
-}
-
-// leaveFullDisk offers the leadership to the others in turn while this member's log
-// cannot grow: writes go on under one that has room (replication design, section 8).
-// A member that has none itself does not take the offer, and the library ends it
-// after an election timeout.
-func (l *loop) leaveFullDisk() {
-	m := &l.changes
-	if l.noSpace == nil || !l.leading || m.ticks < m.transfer {
-		return
-	}
-	var others []uint64
-	l.rn.WithProgress(func(id uint64, typ etcdraft.ProgressType, _ tracker.Progress) {
-		if id != l.n.meta.NodeID && typ == etcdraft.ProgressTypePeer && l.rules.isPando(id) && !l.silent(id) {
-			others = append(others, id)
-		}
-	})
-	if len(others) == 0 {
-		return
-	}
-	slices.Sort(others)
-	l.rn.TransferLeader(others[m.offers%uint64(len(others))])
-	m.offers++
-	m.transfer = m.ticks + l.electionTicks()
 }
