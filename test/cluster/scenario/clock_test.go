@@ -68,6 +68,7 @@ func remains(t *testing.T, m *cluster.Member, key string, began time.Time, until
 
 // Scenarios 31 and 32: the leader's clock jumps ahead.
 func TestScenario31And32LeaderAhead(t *testing.T) {
+	t.Parallel()
 	c, leader, followers := startClocks(t)
 	_, began := brief(t, c, leader, "/ttl", 30)
 	for _, m := range followers {
@@ -97,6 +98,7 @@ func TestScenario31And32LeaderAhead(t *testing.T) {
 
 // Scenario 33: a key that was taken by a leader whose clock was ahead lives that much longer when it is set back.
 func TestScenario33LeaderBack(t *testing.T) {
+	t.Parallel()
 	c, leader, followers := startClocks(t)
 	const ahead = 4 * time.Second
 	jumpTo(leader, ahead)
@@ -114,6 +116,7 @@ func TestScenario33LeaderBack(t *testing.T) {
 
 // Scenario 34: a leader whose clock is behind fixes and keeps its own time.
 func TestScenario34LeaderBehind(t *testing.T) {
+	t.Parallel()
 	c, leader, followers := startClocks(t)
 	jumpTo(leader, -time.Minute)
 	_, began := brief(t, c, leader, "/ttl", 2)
@@ -128,6 +131,7 @@ func TestScenario34LeaderBehind(t *testing.T) {
 
 // Scenarios 35 and 36: the member that takes the write is a follower whose clock is ahead, or behind.
 func TestScenario35And36FollowerTakesTheWrite(t *testing.T) {
+	t.Parallel()
 	c, leader, followers := startClocks(t)
 	const ahead = 5 * time.Second
 	jumpTo(followers[0], ahead)
@@ -159,6 +163,7 @@ func TestScenario35And36FollowerTakesTheWrite(t *testing.T) {
 // Scenario 37: the leader dies, and the clocks of the survivors are ahead. Keys that are due by them stay until the
 // grace after the election is over, so that owners who are alive can refresh them; then they go.
 func TestScenario37SurvivorsAhead(t *testing.T) {
+	t.Parallel()
 	const grace = 2 * et
 	c := startFaulty(t, 3, "--ttl-grace", fmt.Sprint(grace.Milliseconds()))
 	leader := c.AwaitLeader()
@@ -197,6 +202,7 @@ func TestScenario37SurvivorsAhead(t *testing.T) {
 
 // A clock that is wrong when a member starts changes nothing but TTLs, and another member says so when it is behind.
 func TestStartsWithAWrongClock(t *testing.T) {
+	t.Parallel()
 	c, leader, followers := startClocks(t)
 	wrong, observer := followers[0], followers[1]
 	for _, ahead := range []time.Duration{24 * time.Hour, -24 * time.Hour} {

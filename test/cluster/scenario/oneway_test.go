@@ -9,6 +9,7 @@ import (
 // A way that carries nothing in one direction costs no election and no write, whichever it is: the leader is heard by one
 // other member and hears it, and whoever does not hear it is not believed.
 func TestOneWayCuts(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	leader := c.AwaitLeader()
 	followers := c.Without(leader)
@@ -25,7 +26,7 @@ func TestOneWayCuts(t *testing.T) {
 			c.Heal()
 			p.more(c, 5)
 			etcd := limits{gap: elected, slowest: rt + short, failing: true}
-			p.end(t, by(c, limits{gap: et, slowest: et}, etcd, etcd))
+			p.end(t, by(c, limits{gap: 3 * et / 2, slowest: 3 * et / 2}, etcd, etcd))
 			followers[0].MustPut("/b", name)
 			c.SameTree()
 		})
