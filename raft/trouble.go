@@ -6,7 +6,6 @@ import (
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.etcd.io/raft/v3/tracker"
-	"go.uber.org/zap"
 )
 
 // What the loop does about a disk that is slow or full.
@@ -20,25 +19,14 @@ func (l *loop) patientWithDisk() bool {
 	return len(l.writing) > 0 && (!slow || l.queued >= maxBatch)
 }
 
-func entryBytes(m *raftpb.Message) (n int) {
-	for _, e := range m.GetEntries() {
-		n += len(e.GetData())
+// entryBytes is the size of the entries in messages.
+func entryBytes(ms ...*raftpb.Message) (n int) {
+	for _, m := range ms {
+		for _, e := range m.GetEntries() {
+			n += len(e.GetData())
+		}
 	}
 	return n
-}
-
-// noteSpace refuses proposals while the next log segment cannot be prepared,
-// long before the log is really full, and says so once.
-func (l *loop) noteSpace() {
-	was := l.noSpace
-	l.noSpace = l.n.disk.room()
-	switch {
-	case l.noSpace != nil && was == nil:
-		l.n.log.Error("the next log segment cannot be prepared: writes are refused until there is room", zap.Error(l.noSpace))
-	case l.noSpace == nil && was != nil:
-		l.n.log.Info("the next log segment could be prepared: writes are taken again")
-	}
-	l.n.queue.setFull(l.noSpace)
 }
 
 // leaveFullDisk offers the leadership to the others in turn while this member's log
