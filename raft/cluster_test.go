@@ -45,6 +45,9 @@ func TestHandOverIsQuick(t *testing.T) {
 	if err := c.rigs[old].node.HandOver(ctx); err != nil {
 		t.Fatal(err)
 	}
+	if lead := c.rigs[old].node.Status().Leader; lead == old || lead == 0 {
+		t.Errorf("handed over, the old leader knows %d as the leader", lead)
+	}
 	if lead := c.leader(); lead == old {
 		t.Error("the old leader still leads")
 	}

@@ -53,9 +53,11 @@ func (l *loop) campaignEarly() {
 }
 
 // HandOver gives the leadership to the member that is furthest, if this one
-// leads, and returns when another leads or ctx ends. Call it before a planned stop.
+// leads, and returns when another leads or ctx ends. Call it before a planned stop:
+// until somebody leads, this member's vote may be needed.
 func (n *Node) HandOver(ctx context.Context) error {
-	for n.Status().Leader == n.meta.NodeID {
+	leads := func(id uint64) bool { return n.Status().Leader == id }
+	for led := false; leads(n.meta.NodeID) || led && leads(0); led = true {
 		asked := make(chan bool, 1)
 		select {
 		case n.handOver <- asked:
@@ -64,7 +66,7 @@ func (n *Node) HandOver(ctx context.Context) error {
 		case <-n.stop:
 			return ErrStopped
 		}
-		if !<-asked {
+		if !<-asked && leads(n.meta.NodeID) {
 			return nil // there is nobody to hand it to
 		}
 		select {

@@ -12,7 +12,7 @@ import (
 // follow. It is judged as TestKillPauseRestart is.
 func TestMembershipChangesUnderLoad(t *testing.T) {
 	t.Logf("seed %d", *seed)
-	c := startFaulty(t, 3, history20k...)
+	c := startFaulty(t, 3, longHistory...)
 	first := c.Members()
 	spares := []*cluster.Member{c.Spare(), c.Spare()}
 	r := newRig(c, 0, append(c.Members(), spares...))

@@ -44,35 +44,41 @@ const (
 func TestKillPauseRestart(t *testing.T) {
 	t.Logf("seed %d, %v", *seed, *faultTime)
 	random := rand.New(rand.NewPCG(*seed, 0))
-	c := startFaulty(t, 3, history20k...)
+	c := startFaulty(t, 3, longHistory...)
 	end := time.Now().Add(*faultTime)
 	for n := 0; time.Now().Before(end) && !t.Failed(); n++ {
-		r := newRig(c, n, c.Members())
-		defer r.end()
-		acknowledge(c, r.history, 50)
-		until, counts := time.Now().Add(min(round, time.Until(end))), map[string]int{}
-		var order []string
-		for time.Now().Before(until) {
-			lasting(time.Duration(random.Int64N(int64(calm))))
-			began := r.history.Now()
-			name := suffer(c, random)
-			counts[name]++
-			order = append(order, fmt.Sprintf("%s [%.1f, %.1f]", name, began.Seconds(), r.history.Now().Seconds()))
-			if lull := r.history.Lull(); lull > odd {
-				t.Logf("%v without a write up to %.1f: %s", lull, r.history.Now().Seconds(), strings.Join(order[max(0, len(order)-4):], ", "))
-			}
-		}
-		acknowledge(c, r.history, 50)
-		r.stop()
-		t.Log(counts)
-		r.judge(t)
-		c.SameTree()
-		r.clear(t)
+		playRound(t, c, n, min(round, time.Until(end)), random)
 	}
 }
 
-// history20k has members keep more events than watchers can miss while their member is away.
-var history20k = []string{"--event-history", "20000"}
+// playRound lets members suffer for a time and judges the history. Nothing of it stays in memory.
+func playRound(t *testing.T, c *cluster.Cluster, n int, d time.Duration, random *rand.Rand) {
+	r := newRig(c, n, c.Members())
+	defer r.end()
+	acknowledge(c, r.history, 50)
+	counts := map[string]int{}
+	var order []string
+	for until := time.Now().Add(d); time.Now().Before(until); {
+		lasting(time.Duration(random.Int64N(int64(calm))))
+		began := r.history.Now()
+		name := suffer(c, random)
+		counts[name]++
+		order = append(order, fmt.Sprintf("%s [%.1f, %.1f]", name, began.Seconds(), r.history.Now().Seconds()))
+		if lull := r.history.Lull(); lull > odd {
+			t.Logf("%v without a write up to %.1f: %s", lull, r.history.Now().Seconds(), strings.Join(order[max(0, len(order)-4):], ", "))
+		}
+	}
+	acknowledge(c, r.history, 50)
+	r.stop()
+	t.Log(counts)
+	r.judge(t)
+	c.SameTree()
+	r.clear(t)
+}
+
+// longHistory has members keep more events than watchers can miss while their member is away, and one that was replaced
+// than were told in a round.
+var longHistory = []string{"--event-history", "20000"}
 
 // startFaulty starts Pandos whose disks and clocks can be given faults.
 func startFaulty(t *testing.T, size int, args ...string) *cluster.Cluster {

@@ -39,7 +39,7 @@ func fill(t *testing.T, m *cluster.Member, key string, n int64) {
 
 // Watches on a follower that gets a snapshot go on without a gap where the history that comes with it reaches back to them.
 func TestScenario15WatchesGoOnBehindASnapshot(t *testing.T) {
-	c := startFaulty(t, 3, history20k...)
+	c := startFaulty(t, 3, longHistory...)
 	leader := c.AwaitLeader()
 	follower := c.Without(leader)[0]
 	leader.MustPut("/n/0", "1")
