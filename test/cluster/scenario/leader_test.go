@@ -51,7 +51,7 @@ func TestScenario02TerminateTheLeader(t *testing.T) {
 	}
 	p.more(c, 5)
 	etcd := limits{gap: elected, slowest: rt + time.Second, failing: true}
-	p.end(t, by(c, limits{gap: et / 2, slowest: et / 2}, etcd, etcd))
+	p.end(t, by(c, limits{gap: et * 3 / 4, slowest: et / 2}, etcd, etcd)) // a fifth of it passes between two writes
 	leader.Start()
 	c.SameTree()
 }

@@ -11,6 +11,7 @@ import (
 )
 
 func TestScenario07OnlyTheLeaderIsLeft(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	leader := c.AwaitLeader()
 	leader.MustPut("/a", "old")
@@ -53,6 +54,7 @@ func TestScenario07OnlyTheLeaderIsLeft(t *testing.T) {
 }
 
 func TestScenario08OnlyAFollowerIsLeft(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	leader := c.AwaitLeader()
 	left := c.Without(leader)[0]
@@ -80,6 +82,7 @@ func TestScenario08OnlyAFollowerIsLeft(t *testing.T) {
 }
 
 func TestScenario09OneOfTwoIsLeft(t *testing.T) {
+	t.Parallel()
 	c := start(t, 2)
 	leader := c.AwaitLeader()
 	other := c.Without(leader)[0]
@@ -96,6 +99,7 @@ func TestScenario09OneOfTwoIsLeft(t *testing.T) {
 }
 
 func TestScenario10ThreeOfFive(t *testing.T) {
+	t.Parallel()
 	c := start(t, 5)
 	leader := c.AwaitLeader()
 	others := c.Without(leader)
@@ -116,6 +120,7 @@ func TestScenario10ThreeOfFive(t *testing.T) {
 }
 
 func TestScenario11OneOfThreeEverStarted(t *testing.T) {
+	t.Parallel()
 	c := cluster.New(t, cluster.Options{Size: 3, Binary: cluster.Chosen(t)})
 	first, second := c.Members()[0], c.Members()[1]
 	first.Launch()

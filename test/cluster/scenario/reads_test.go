@@ -67,6 +67,7 @@ func TestScenario27WatchOnAFollower(t *testing.T) {
 }
 
 func TestScenario28TTLAcrossLeaders(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	leader := c.AwaitLeader()
 	others := c.Without(leader)
@@ -90,6 +91,7 @@ func TestScenario28TTLAcrossLeaders(t *testing.T) {
 }
 
 func TestScenario29TTLWithoutQuorum(t *testing.T) {
+	t.Parallel()
 	c := start(t, 3)
 	leader := c.AwaitLeader()
 	left := c.Without(leader)[0]
