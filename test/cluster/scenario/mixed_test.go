@@ -347,7 +347,7 @@ func TestRandomExchange(t *testing.T) {
 	random := rand.New(rand.NewPCG(*seed, 1))
 	binaries := []cluster.Binary{cluster.At(t, ""), etcd}
 	c := startMixed(t, []cluster.Binary{binaries[0], binaries[1], binaries[random.IntN(2)]})
-	r := newRig(c)
+	r := newRig(c, 0, c.Members())
 	defer r.end()
 	x := watchIndexes(c.Members())
 	defer x.quit()
