@@ -375,7 +375,6 @@ func TestRandomExchange(t *testing.T) {
 	}
 	r.stop()
 	t.Log(counts)
-	t.Log(r.history)
 	r.judge(t)
 	x.judge(t)
 	c.SameTree()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +30,7 @@ type rig struct {
 	number   int
 	dir      string
 	members  []*cluster.Member // that clients know, running or not
+	pando    bool              // none of them was etcd in the beginning
 	history  *history.History
 	watchers []*history.Watcher
 	names    []string
@@ -44,6 +46,7 @@ type rig struct {
 // newRig begins to work in a directory of its own.
 func newRig(c *cluster.Cluster, number int, members []*cluster.Member) *rig {
 	r := &rig{c: c, number: number, dir: fmt.Sprintf("/k%d", number), members: members, history: history.New()}
+	r.pando = !slices.ContainsFunc(members, func(m *cluster.Member) bool { return m.Kind() != cluster.Pando })
 	for n := range clients / 2 {
 		r.names = append(r.names, fmt.Sprintf("%s/%d", r.dir, n))
 	}
@@ -55,13 +58,11 @@ func newRig(c *cluster.Cluster, number int, members []*cluster.Member) *rig {
 		r.wrong = r.history.Run(work, history.Load{Endpoints: cluster.Endpoints(members), Clients: clients, Keys: r.names, Queue: r.queue(),
 			Mix: history.Mix{Get: 2, Put: 1, CAS: 8, Delete: 1, Post: 1}, Timeout: 2 * et, Pause: 20 * time.Millisecond, Seed: *seed + uint64(number)})
 	})
-	if r.pando() {
+	if r.pando {
 		r.working.Go(func() { r.expiring(work) })
 	}
 	return r
 }
-
-func (r *rig) pando() bool { return r.c.Kind() == cluster.Pando }
 
 func (r *rig) queue() string { return r.dir + "/queue" }
 
@@ -73,7 +74,7 @@ func (r *rig) watch(from uint64) {
 	for n, e := range endpoints {
 		first := append(append([]string(nil), endpoints[n:]...), endpoints[:n]...)
 		r.watchers = append(r.watchers, history.Watch(first, r.dir, from, n > 0, silence))
-		if r.pando() {
+		if r.pando {
 			r.watchers = append(r.watchers, history.Watch([]string{e}, r.dir, from, n > 0, faithful))
 		}
 	}
@@ -121,7 +122,7 @@ func (r *rig) stop() {
 		return nil
 	})
 	r.end()
-	if !r.pando() {
+	if !r.pando {
 		return
 	}
 	// What is left of the keys that expire would show each member's own idea of the time.
