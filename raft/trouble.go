@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	etcdraft "go.etcd.io/raft/v3"
-	"go.etcd.io/raft/v3/raftpb"
 	"go.etcd.io/raft/v3/tracker"
 )
 
@@ -17,16 +16,6 @@ import (
 func (l *loop) patientWithDisk() bool {
 	slow := l.diskBusy && l.changes.ticks-l.diskTick > 1
 	return len(l.writing) > 0 && (!slow || l.queued >= maxBatch)
-}
-
-// entryBytes is the size of the entries in messages.
-func entryBytes(ms ...*raftpb.Message) (n int) {
-	for _, m := range ms {
-		for _, e := range m.GetEntries() {
-			n += len(e.GetData())
-		}
-	}
-	return n
 }
 
 // leaveFullDisk offers the leadership to the others in turn while this member's log
