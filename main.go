@@ -6,8 +6,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/signal"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
 
 	"pando/config"
@@ -15,20 +18,18 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "local" {
-		os.Exit(runLocal(os.Args[2:], os.Stdout, os.Stderr))
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "local":
+			os.Exit(runLocal(os.Args[2:], os.Stdout, os.Stderr))
+		case "health":
+			os.Exit(runHealth(os.Args[2:], os.Stdout, os.Stderr))
+		}
 	}
 	ignoreSignals()
 	cfg, err := config.Parse(os.Args[1:])
 	if err != nil {
-		var exit *config.ExitError
-		if errors.As(err, &exit) {
-			fmt.Fprint(os.Stdout, exit.Stdout)
-			fmt.Fprint(os.Stderr, exit.Stderr)
-			os.Exit(exit.Code)
-		}
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(refuse(err, os.Stdout, os.Stderr))
 	}
 	log, levels := newLogger(cfg)
 	for _, n := range cfg.Notes {
@@ -50,18 +51,34 @@ func main() {
 	endBy(sig)
 }
 
+// refuse prints what an error of config.Parse has to say and returns the exit code.
+func refuse(err error, out, errOut io.Writer) int {
+	var exit *config.ExitError
+	if !errors.As(err, &exit) {
+		fmt.Fprintln(errOut, err)
+		return 1
+	}
+	fmt.Fprint(out, exit.Stdout)
+	fmt.Fprint(errOut, exit.Stderr)
+	return exit.Code
+}
+
 // run starts a member or a proxy and closes it again when a signal comes or it
-// fails. It returns the signal that ended it, or why it could not go on.
+// fails. It returns the signal that ended it, or why it could not go on. A second
+// signal ends the process at once.
 func run(cfg *config.Config, log *zap.Logger, levels *logLevels) (os.Signal, error) {
 	p, err := begin(cfg, log, levels)
 	if err != nil {
 		return nil, err
 	}
+	notify(daemon.SdNotifyReady, log)
 	var sig os.Signal
 	select {
 	case sig = <-p.signals():
+		signal.Reset(stopSignals...)
 		log.Info("received "+sig.String()+" signal, shutting down...", zap.String("signal", sig.String()))
 	case <-p.failed():
 	}
+	notify(daemon.SdNotifyStopping, log)
 	return sig, p.close()
 }

@@ -14,12 +14,15 @@ func ignoreSignals() {
 	signal.Ignore(syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE)
 }
 
+// stopSignals end the server in good order.
+var stopSignals = []os.Signal{syscall.SIGTERM, syscall.SIGINT}
+
 // watchSignals returns the signals that end the server. Until it is called they
 // end the process at once: a start that waits for a name server or reads a large
 // log takes long, nothing is served yet, and the directory is good at any moment.
 func watchSignals() <-chan os.Signal {
 	c := make(chan os.Signal, 2)
-	signal.Notify(c, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(c, stopSignals...)
 	return c
 }
 
