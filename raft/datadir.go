@@ -90,7 +90,8 @@ func adopt(cfg Config, from, to string) error {
 	return nil
 }
 
-// makeDirs creates what is missing, durably, readable by the owner only.
+// makeDirs creates what is missing, durably, readable by the owner only, and refuses
+// what is there and cannot be written.
 func makeDirs(cfg Config, l layout) error {
 	for _, dir := range []string{cfg.DataDir, l.member, l.snap} {
 		if err := makeDir(cfg.FS, dir); err != nil {
@@ -98,9 +99,11 @@ func makeDirs(cfg Config, l layout) error {
 		}
 	}
 	if cfg.WALDir != "" {
-		return makeDir(cfg.FS, cfg.WALDir)
+		if err := makeDir(cfg.FS, cfg.WALDir); err != nil {
+			return err
+		}
 	}
-	return nil
+	return checkWritable(l)
 }
 
 // makeDir creates dir and its missing parents one by one, because each name has to
@@ -115,16 +118,7 @@ func makeDir(f fsys.FS, dir string) error {
 		}
 	}
 	if err := f.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("%w: %s cannot be created: %w; it must be writable by the user that runs pando", ErrDataDir, dir, err)
+		return fmt.Errorf("%w: %s cannot be created: %w", ErrDataDir, dir, err)
 	}
 	return f.SyncDir(filepath.Dir(dir))
-}
-
-// advise adds what the operator can do where the system does not let this process use the directory.
-func advise(cfg Config, err error) error {
-	if !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	return fmt.Errorf("%w (this process runs as uid %d: make that user the owner of %s and everything in it, or run pando as its owner)",
-		err, os.Geteuid(), cfg.DataDir)
 }
