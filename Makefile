@@ -17,7 +17,7 @@ SIMULATION ?= 1000
 export PANDO_KILLS ?= 8
 
 # Tests of whole processes: the race detector sees nothing of those, and would double the time.
-PROCESS  := kill fault takeover etcd34 etcd238 cluster bootstrap proxy tls
+PROCESS  := kill fault service takeover etcd34 etcd238 cluster bootstrap proxy tls
 UNIT      = $(shell go list ./... | grep -v -E '^pando/test/($(subst $() ,|,$(PROCESS) bench clients conformance))(/|$$)')
 GO_FILES  = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 
