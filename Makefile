@@ -44,6 +44,7 @@ test-race: ## every package under the race detector; 5 minutes at most
 .PHONY: $(PROCESS:%=test-%)
 test-kill: ## servers that are killed at any moment
 test-fault: ## disks that fail, fill up and lie
+test-service: ## what systemd, a container's runtime and a shell see: readiness, health, signals, exit codes, draining
 test-takeover: ## data directories that real etcds wrote
 test-cluster: ## clusters of processes, on a network that is cut, with members that are killed, frozen and replaced
 test-etcd34: ## Pando beside Debian's etcd 3.4
@@ -51,7 +52,7 @@ test-etcd238: ## one data directory from Pando to etcd 2.3.8 and back; PANDO_TES
 test-bootstrap: ## clusters that find themselves through a discovery service, Debian's too, and through DNS
 test-proxy: ## proxy mode in front of members that are killed and replaced
 test-tls: ## TLS on both ports: who is let in, certificates that are exchanged, files that are wrong, curl and etcdctl
-$(filter-out test-etcd34 test-cluster test-bootstrap test-tls,$(PROCESS:%=test-%)): test-%:
+$(filter-out test-etcd34 test-cluster test-bootstrap test-tls test-service,$(PROCESS:%=test-%)): test-%:
 	go test -count=1 -timeout 15m ./test/$*/...
 test-bootstrap:
 	@test/install/with.sh "the tests of discovery" go test -count=1 -timeout 15m ./test/bootstrap/...
@@ -62,6 +63,9 @@ test-faults: ## ten minutes (PANDO_TEST_CLUSTER_TIME) of kills, pauses, partitio
 	PANDO_TEST_CLUSTER=1 PANDO_TEST_CLUSTER_TIME=$${PANDO_TEST_CLUSTER_TIME:-10m} go test -count=1 -timeout 100m -v -run KillPauseRestart ./test/cluster/scenario
 test-etcd34:
 	@test/install/with.sh "the tests beside etcd 3.4" go test -count=1 -timeout 15m ./test/etcd34/...
+
+test-service:
+	@test/install/with.sh "the tests of services" go test -count=1 -timeout 10m ./test/service/...
 
 test-tls:
 	@test/install/with.sh "the tests of TLS" go test -count=1 -timeout 10m ./test/tls/...

@@ -15,6 +15,7 @@ missing() {
 	has etcd || echo etcd-server
 	has discovery.etcd.io || echo etcd-discovery
 	has openssl || echo openssl
+	has systemd-analyze || echo systemd
 }
 
 # without_services runs a command during which no package may start the service it brings.
