@@ -19,6 +19,9 @@ func advise(cfg Config, err error) error {
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
+	if !errors.Is(err, ErrDataDir) {
+		err = fmt.Errorf("%w: %w", ErrDataDir, err)
+	}
 	dir, at := barred(cfg, err)
 	uid, gid := os.Geteuid(), os.Getegid()
 	var do string

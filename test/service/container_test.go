@@ -14,8 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"pando/test/server"
 )
 
 // image is what the Dockerfile makes, as far as this machine can make it: no base image is needed but for the Go toolchain.
@@ -151,39 +149,5 @@ func TestContainer(t *testing.T) {
 	}
 	if files, err := filepath.Glob(i.root + "/*"); err != nil || len(files) != 3 {
 		t.Errorf("the image has %q, %v", files, err)
-	}
-}
-
-// The health check finds the server by the server's own flags, and fails when no member leads.
-func TestHealth(t *testing.T) {
-	peer, absent := server.FreeAddr(t), server.FreeAddr(t)
-	addr := server.FreeAddr(t)
-	s := server.Launch(t, server.Options{Client: addr, Peer: peer, Args: []string{
-		"--initial-cluster", "default=http://" + peer + ",other=http://" + absent}})
-	health := func(args ...string) (string, int) {
-		cmd := exec.Command(server.Build(t), append([]string{"health"}, args...)...)
-		out, err := cmd.CombinedOutput()
-		if cmd.ProcessState == nil {
-			t.Fatal(err)
-		}
-		return string(out), cmd.ProcessState.ExitCode()
-	}
-	await(t, "it answers", func() bool {
-		resp, err := http.Get("http://" + addr + "/health")
-		if err == nil {
-			resp.Body.Close()
-		}
-		return err == nil
-	})
-	at := []string{"--listen-client-urls", "http://" + addr, "--advertise-client-urls", "http://" + addr}
-	if out, status := health(at...); status != 1 || !strings.Contains(out, `not healthy: 503 Service Unavailable: {"health": "false"}`) {
-		t.Errorf("without a leader: %d, %s", status, out)
-	}
-	s.Kill()
-	if out, status := health(at...); status != 1 || !strings.Contains(out, "connection refused") {
-		t.Errorf("without a server: %d, %s", status, out)
-	}
-	if _, status := health("--no-such-flag"); status != 2 {
-		t.Errorf("with a wrong flag: %d", status)
 	}
 }
