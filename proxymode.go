@@ -9,6 +9,7 @@ import (
 
 	"pando/config"
 	"pando/discovery"
+	"pando/fsys"
 	"pando/httpapi"
 	"pando/proxy"
 	"pando/tlsconfig"
@@ -49,7 +50,7 @@ func startProxy(cfg *config.Config, log *zap.Logger) (process, error) {
 	})
 	if err != nil {
 		clients.close()
-		return nil, err
+		return nil, fsys.Advise(hostFS(), err, cfg.DataDir)
 	}
 	s.stop = watchSignals()
 	// Each client may need a connection to a member.

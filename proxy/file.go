@@ -54,6 +54,9 @@ func (c clusterFile) load() (urls []string, found bool, err error) {
 }
 
 func (c clusterFile) advise(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return err
+	}
 	return fmt.Errorf("the proxy's list of members in %s cannot be used: %w. Remove the file to begin again from the flags", c.name, err)
 }
 

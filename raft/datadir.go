@@ -103,7 +103,12 @@ func makeDirs(cfg Config, l layout) error {
 			return err
 		}
 	}
-	return checkWritable(l)
+	for _, dir := range []string{l.snap, l.wal} {
+		if err := fsys.Writable(dir); err != nil {
+			return fmt.Errorf("%w: %w", ErrDataDir, err)
+		}
+	}
+	return nil
 }
 
 // makeDir creates dir and its missing parents one by one, because each name has to
@@ -121,4 +126,12 @@ func makeDir(f fsys.FS, dir string) error {
 		return fmt.Errorf("%w: %s cannot be created: %w", ErrDataDir, dir, err)
 	}
 	return f.SyncDir(filepath.Dir(dir))
+}
+
+// advise adds what the operator can do where the system does not let this process use a directory.
+func advise(cfg Config, err error) error {
+	if errors.Is(err, fs.ErrPermission) && !errors.Is(err, ErrDataDir) {
+		err = fmt.Errorf("%w: %w", ErrDataDir, err)
+	}
+	return fsys.Advise(cfg.FS, err, cfg.DataDir, layoutOf(cfg).wal)
 }

@@ -133,6 +133,24 @@ func TestDirectoryOfAnotherUser(t *testing.T) {
 	}
 }
 
+// So does a proxy, whose directory may be empty.
+func TestProxyDirectoryOfAnotherUser(t *testing.T) {
+	pando := nobodysPando(t)
+	if pando == "" {
+		return
+	}
+	for _, mode := range []os.FileMode{0o700, 0o755} {
+		dir := filepath.Join(openDir(t), "data")
+		if err := os.Mkdir(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		o := server.Options{Binary: pando, Dir: dir, Args: []string{"--proxy", "on"}}
+		if advice := refusedAs(t, o, ""); advice != "chown -R 65534:65534 "+quoted(dir) {
+			t.Errorf("mode %v: it advises %q", mode, advice)
+		}
+	}
+}
+
 // refusedAs starts a server that must be refused with a line that has the words, and returns the command that it names.
 func refusedAs(t *testing.T, o server.Options, words string) (command string) {
 	t.Helper()

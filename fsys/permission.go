@@ -1,4 +1,4 @@
-package raft
+package fsys
 
 import (
 	"errors"
@@ -12,27 +12,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// advise adds what the operator can do where the system does not let this process
-// use a directory: who we are and the command to run. It is most often the volume
-// of a container in which another user ran.
-func advise(cfg Config, err error) error {
+// Advise adds to err what the operator can do, if it is that the system does not let
+// this process use one of its directories: who we are and the command to run. It is
+// most often the volume of a container in which another user ran. Any other error is
+// returned as it is. dir is the directory that err is about unless it is about
+// another; an empty name is none. Start-up code calls it, once.
+func Advise(f FS, err error, dir string, others ...string) error {
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	if !errors.Is(err, ErrDataDir) {
-		err = fmt.Errorf("%w: %w", ErrDataDir, err)
-	}
-	dir, at := barred(cfg, err)
+	dir, at := barred(f, err, dir, others)
 	uid, gid := os.Geteuid(), os.Getegid()
 	var do string
 	switch {
 	case !within(dir, at):
-		if _, statErr := cfg.FS.Stat(dir); errors.Is(statErr, fs.ErrNotExist) {
+		if _, statErr := f.Stat(dir); errors.Is(statErr, fs.ErrNotExist) {
 			do = fmt.Sprintf("create it with: mkdir -p %s && chown %d:%d %s", quote(dir), uid, gid, quote(dir))
 		} else {
 			do = fmt.Sprintf("let that user pass through %s, or use another directory", at)
 		}
-	case ownedBy(cfg, at, uid):
+	case ownedBy(f, at, uid):
 		do = "give it back to its owner with: chmod -R u+rwX " + quote(dir)
 	default:
 		do = fmt.Sprintf("hand it over with: chown -R %d:%d %s or run pando as its owner", uid, gid, quote(dir))
@@ -40,24 +39,22 @@ func advise(cfg Config, err error) error {
 	return fmt.Errorf("%w (this process runs as uid %d; %s)", err, uid, do)
 }
 
-// checkWritable refuses directories in which no file could be made: a start would go
-// well, and the first snapshot or the next file of the log would not.
-func checkWritable(l layout) error {
-	for _, dir := range []string{l.snap, l.wal} {
-		err := unix.Access(dir, unix.W_OK|unix.X_OK)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%w: %w", ErrDataDir, &fs.PathError{Op: "write to", Path: dir, Err: err})
-		}
+// Writable returns an error if no file could be made in dir, nil also if dir is not there: a start would go well, and the first
+// new file would not.
+func Writable(dir string) error {
+	err := unix.Access(dir, unix.W_OK|unix.X_OK)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return nil
+	return &fs.PathError{Op: "write to", Path: dir, Err: err}
 }
 
 // barred returns which of the configured directories err is about, and the path at
 // which the way ended: the nearest one at or above that of err that is there and
 // can be looked at.
-func barred(cfg Config, err error) (dir, at string) {
-	dir = absolute(cfg.DataDir)
-	at = filepath.Join(dir, "member")
+func barred(f FS, err error, first string, others []string) (dir, at string) {
+	dir = absolute(first)
+	at = dir
 	var path *fs.PathError
 	var link *os.LinkError
 	switch {
@@ -66,12 +63,15 @@ func barred(cfg Config, err error) (dir, at string) {
 	case errors.As(err, &link):
 		at = filepath.Dir(absolute(link.New))
 	}
-	logs := absolute(cfg.WALDir)
-	if cfg.WALDir != "" && !within(dir, at) && (within(logs, at) || within(at, logs) && !within(at, dir)) {
-		dir = logs
+	for _, other := range others {
+		other = absolute(other)
+		if !within(dir, at) && (within(other, at) || within(at, other) && !within(at, dir)) {
+			dir = other
+			break
+		}
 	}
 	for {
-		if _, err := cfg.FS.Stat(at); err == nil || at == filepath.Dir(at) {
+		if _, err := f.Stat(at); err == nil || at == filepath.Dir(at) {
 			return dir, at
 		}
 		at = filepath.Dir(at)
@@ -92,8 +92,8 @@ func within(dir, path string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
 }
 
-func ownedBy(cfg Config, path string, uid int) bool {
-	info, err := cfg.FS.Stat(path)
+func ownedBy(f FS, path string, uid int) bool {
+	info, err := f.Stat(path)
 	if err != nil {
 		return false
 	}
