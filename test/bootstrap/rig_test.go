@@ -82,20 +82,7 @@ func ready(t *testing.T, nodes ...*server.Server) {
 // await tries until there is no error.
 func await(t *testing.T, what string, try func() error) {
 	t.Helper()
-	late := time.After(patience)
-	next := time.NewTicker(10 * time.Millisecond)
-	defer next.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		select {
-		case <-next.C:
-		case <-late:
-			t.Fatalf("%s: %v", what, err)
-		}
-	}
+	server.Await(t, what, patience, try)
 }
 
 func says(n *server.Server, text string) func() error {

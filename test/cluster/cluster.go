@@ -170,19 +170,7 @@ func (c *Cluster) AwaitReady(members ...*Member) {
 // Await tries until what is tried returns no error, and fails the test if that takes too long. It returns how long it took.
 func (c *Cluster) Await(what string, patience time.Duration, try func() error) time.Duration {
 	c.t.Helper()
-	began := time.Now()
-	next := time.NewTicker(10 * time.Millisecond)
-	defer next.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return time.Since(began)
-		}
-		if time.Since(began) > patience {
-			c.t.Fatalf("%s: not within %v: %v", what, patience, err)
-		}
-		<-next.C
-	}
+	return server.Await(c.t, what, patience, try)
 }
 
 // AwaitLeader waits until the members that are named (all, if none is) agree on one of them as their leader.

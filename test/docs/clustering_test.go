@@ -122,15 +122,7 @@ func (h *host) serves() {
 
 func await(t *testing.T, what string, try func() error) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; <-time.After(20 * time.Millisecond) {
-		err := try()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %v: %v", what, patience, err)
-		}
-	}
+	server.Await(t, what, patience, try)
 }
 
 var (

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"pando/test/cluster"
 	"pando/test/fault/keys"
@@ -57,20 +56,7 @@ func put(t *testing.T, c *keys.Client, key, value string) {
 // await tries until there is no error.
 func await(t *testing.T, what string, try func() error) {
 	t.Helper()
-	late := time.After(patience)
-	next := time.NewTicker(10 * time.Millisecond)
-	defer next.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		select {
-		case <-next.C:
-		case <-late:
-			t.Fatalf("%s: %v", what, err)
-		}
-	}
+	server.Await(t, what, patience, try)
 }
 
 // knows waits until the proxy's file names exactly these members.

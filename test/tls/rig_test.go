@@ -24,20 +24,7 @@ const patience = 30 * time.Second
 // await tries until there is no error.
 func await(t *testing.T, what string, try func() error) {
 	t.Helper()
-	late := time.After(patience)
-	next := time.NewTicker(20 * time.Millisecond)
-	defer next.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		select {
-		case <-next.C:
-		case <-late:
-			t.Fatalf("%s: not within %v: %v", what, patience, err)
-		}
-	}
+	server.Await(t, what, patience, try)
 }
 
 // awaitLog waits until a server has written all of the texts.

@@ -102,20 +102,7 @@ func post(url, body string) error {
 // await tries until there is no error.
 func await(t *testing.T, what string, try func() error) {
 	t.Helper()
-	late := time.After(patience)
-	next := time.NewTicker(10 * time.Millisecond)
-	defer next.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		select {
-		case <-next.C:
-		case <-late:
-			t.Fatalf("%s: %v", what, err)
-		}
-	}
+	server.Await(t, what, patience, try)
 }
 
 func port(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
