@@ -57,6 +57,28 @@ func TestPythonEtcd(t *testing.T) {
 	run(t, "", "/usr/bin/python3", "python/program.py", endpoint(t))
 }
 
+// What these two wait for is mostly the end of keys that expire.
+func TestTooz(t *testing.T) {
+	t.Parallel()
+	run(t, "", "/usr/bin/python3", "tooz/program.py", endpoint(t))
+}
+
+func TestCtdb(t *testing.T) {
+	t.Parallel()
+	run(t, "", "bash", "ctdb/program.sh", endpoint(t))
+}
+
+func TestCrypt(t *testing.T) {
+	run(t, "", "bash", "crypt/program.sh", endpoint(t))
+}
+
+// TestVipManager has a network namespace to itself, in which an address may be put on an interface.
+func TestVipManager(t *testing.T) {
+	inside := namespace(t)
+	startAt4001(t, inside)
+	run(t, "", append(inside, "bash", "vipmanager/program.sh", "http://127.0.0.1:4001")...)
+}
+
 func TestNodeEtcd(t *testing.T) {
 	run(t, "", "node", "node/program.js", endpoint(t))
 }

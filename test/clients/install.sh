@@ -12,25 +12,14 @@ cd "$(dirname "$0")"
 
 # The packages whose tools the tests call. A Node.js from elsewhere brings its
 # own npm, which Debian's packages would clash with.
-packages='curl etcd-client iproute2 python3-etcd'
+packages='curl etcd-client iproute2 python3-etcd
+    patroni postgresql-15 python3-tooz ctdb vip-manager
+    golang-github-xordataexchange-crypt gpg gpg-agent gpgconf'
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
     packages="$packages nodejs npm"
 fi
-missing=
-for package in $packages; do
-    dpkg-query --show --showformat '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
-        missing="$missing $package"
-done
-if [ -n "$missing" ]; then
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        echo "install.sh: needs root and apt-get to install$missing" >&2
-        exit 2
-    fi
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update --quiet --quiet
-    # shellcheck disable=SC2086 # a list of words
-    apt-get install --quiet --quiet --yes --no-install-recommends $missing
-fi
+# shellcheck disable=SC2086 # a list of words
+../install/packages.sh $packages
 
 # npm writes the hidden file when it has finished.
 if ! [ node/node_modules/.package-lock.json -nt node/package-lock.json ]; then
@@ -41,4 +30,5 @@ fi
 # A package that is there and does not work is found here, not in a test.
 ETCDCTL_API=2 etcdctl --version
 /usr/bin/python3 -c 'import etcd; print("python-etcd", etcd.Client)'
+/usr/bin/python3 -c 'import tooz.drivers.etcd; print("tooz", tooz.drivers.etcd.__file__)'
 (cd node && node -e 'require("node-etcd"); console.log("node-etcd", require("node-etcd/package.json").version)')
