@@ -90,28 +90,24 @@ func (d *database) without(out *member) []*member {
 func (d *database) awaitLeader(among ...*member) {
 	d.t.Helper()
 	d.pandos.Await("a leader of the database", patience, func() error {
+		said := map[*member]status{}
 		var leader *member
-		var timeline, follow int
-		var said []string
 		for _, m := range among {
 			s, err := m.status()
 			if err != nil {
 				return fmt.Errorf("%v: %w", m, err)
 			}
-			said = append(said, fmt.Sprintf("%v: %+v", m, s))
+			said[m] = s
 			if s.leads() {
-				leader, timeline = m, s.Timeline
+				leader = m
 			}
 		}
 		for _, m := range among {
-			if s, err := m.status(); err == nil && s.follows(timeline) {
-				follow++
+			if leader == nil || m != leader && !said[m].follows(said[leader].Timeline) {
+				return fmt.Errorf("they say %v", said)
 			}
 		}
-		if leader == nil || follow != len(among)-1 {
-			return fmt.Errorf("%s", strings.Join(said, "; "))
-		}
-		d.leader, d.timeline = leader, timeline
+		d.leader, d.timeline = leader, said[leader].Timeline
 		return nil
 	})
 }
