@@ -1,6 +1,6 @@
 // Package patroni proves that Patroni keeps a PostgreSQL cluster on three Pandos, with nothing but etcd: in its
-// configuration: it bootstraps, switches over, and survives the loss of a database's machine and of Pando's leader,
-// each without anybody's help. All processes are real, and die as by kill -9.
+// configuration: it bootstraps, switches over, goes on when users and roles are enabled, and survives the loss of a
+// database's machine and of Pando's leader, each without anybody's help. All processes are real, and die as by kill -9.
 //
 // Like the tests of the directory above, it runs only with PANDO_TEST_CLIENTS=1. It needs root, to give each PostgreSQL
 // a process namespace that can be killed as a whole.
@@ -9,6 +9,7 @@ package patroni
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ func TestPatroni(t *testing.T) {
 	}
 	step("bootstrap", d.bootstrap)
 	step("switchover", d.switchover)
+	step("users and roles", d.enableAuth)
 	step("loss of the database's leader", d.loseLeader)
 	step("loss and return of Pando's leader", d.losePando)
 }
@@ -63,6 +65,28 @@ func (d *database) switchover() {
 		d.t.Fatalf("%v was to lead, and %v does", next, d.leader)
 	}
 	d.record("switchover")
+}
+
+// enableAuth shuts out everybody but Patroni, whose requests have named a user from the beginning.
+func (d *database) enableAuth() {
+	d.t.Helper()
+	for _, args := range []string{
+		"user add root:secret",
+		"role add patroni",
+		"role grant patroni --path /service/* --readwrite",
+		"user add patroni:secret",
+		"user grant patroni --roles patroni",
+		"auth enable",
+		"-u root:secret role remove guest",
+	} {
+		d.etcdctl(strings.Fields(args)...)
+	}
+	if a, err := d.pandos.Members()[0].Get(leaderKey); err == nil {
+		d.t.Fatalf("without a password: %v", a)
+	}
+	d.awaitRefreshed()
+	d.awaitLeader(d.members...)
+	d.record("users and roles")
 }
 
 // loseLeader kills PostgreSQL and Patroni of the leader. One of the others takes its place, and keeps it when the lost
