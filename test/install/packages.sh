@@ -37,8 +37,9 @@ echo "installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update --quiet --quiet
 apt-get install --quiet --quiet --yes --no-install-recommends "${missing[@]}" >/dev/null
+command -v systemctl >/dev/null || exit 0 # then nothing starts at a boot
 for package in "${missing[@]}"; do
 	dpkg-query --listfiles "$package" | sed -n 's|^/lib/systemd/system/\([^/@]*\.service\)$|\1|p'
 done | while read -r unit; do
-	systemctl disable --quiet "$unit" 2>/dev/null || true # no systemd, or a unit that nothing enables
+	systemctl disable --quiet "$unit"
 done
