@@ -39,6 +39,7 @@ apt-get update --quiet --quiet
 apt-get install --quiet --quiet --yes --no-install-recommends "${missing[@]}" >/dev/null
 command -v systemctl >/dev/null || exit 0 # then nothing starts at a boot
 for package in "${missing[@]}"; do
+	[ "$package" != systemd ] || continue # its services are the system
 	dpkg-query --listfiles "$package" | sed -n 's|^/lib/systemd/system/\([^/@]*\.service\)$|\1|p'
 done | while read -r unit; do
 	systemctl disable --quiet "$unit"
