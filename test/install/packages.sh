@@ -26,11 +26,11 @@ put() {
 	if ! [ -e "$1" ]; then
 		mkdir -p "$(dirname "$1")"
 		printf '%s' "$2" >"$1"
+		chmod 755 "$1"
 		made+=("$1")
 	fi
 }
 put /usr/sbin/policy-rc.d $'#!/bin/sh\nexit 101\n'
-chmod 755 /usr/sbin/policy-rc.d
 put /etc/postgresql-common/createcluster.d/pando-test.conf $'create_main_cluster = false\n'
 
 echo "installing ${missing[*]}"
