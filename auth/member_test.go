@@ -41,7 +41,7 @@ func service(t testing.TB) (*Service, *lone, *observer.ObservedLogs) {
 	core, logs := observer.New(zapcore.WarnLevel)
 	m := &lone{store: store.New(store.Options{})}
 	s := NewService(m, zap.New(core))
-	s.cost, s.decoy = bcrypt.MinCost, "$2a$04$bpnQxAjlgH4lUVTm6QWrOOROUAgF3cGdpk7fD1ztP42sj0CQ8uIs6"
+	s.Cheapen()
 	return s, m, logs
 }
 

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
+	"pando/auth"
 	"pando/eventhistory"
 	"pando/store"
 )
@@ -111,6 +114,10 @@ func newRig(t testing.TB, o Options) *rig {
 		o.Now = fixedTime
 	}
 	s := newLone(t, store.Options{Now: o.Now})
+	if o.Auth == nil {
+		o.Auth = auth.NewService(s, zap.NewNop())
+		o.Auth.Cheapen()
+	}
 	return &rig{s, New(s, o)}
 }
 

@@ -3,6 +3,7 @@ package raft
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -20,7 +21,7 @@ const earlyCampaigns = 4
 
 // connectionLost starts the wait for an early campaign, if it was the leader's.
 func (l *loop) connectionLost(id uint64) {
-	if id == l.lead && !l.leading && l.rules.made > 0 {
+	if id == l.lead && !l.leading && l.rules.made > 0 && slices.Contains(l.conf.GetVoters(), l.n.meta.NodeID) {
 		l.hurryFor, l.hurried = id, 0
 		l.hurry(l.upTo(cmp.Or(l.n.cfg.early, earlyCampaign)))
 	}
