@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/config"
+	"pando/httpapi"
 )
 
 // keepAlive is how often the system asks whether a silent client is still there
@@ -49,13 +50,21 @@ func listen(addrs []config.Listen, log *zap.Logger) (ls listeners, err error) {
 	return ls, nil
 }
 
+// turnedAway is how many connections beyond a limit are told so at the same time,
+// and refusalTime how long each may take to hear it.
+const (
+	turnedAway  = 20
+	refusalTime = 3 * time.Second
+)
+
 // limit lets at most n connections be open over all the listeners together.
-// Beyond it clients wait in the system's queue: file descriptors stay free for
-// the log and the snapshots.
+// turnedAway more are accepted for refusalTime and get no answer but that there
+// are too many (httpapi.Refused); beyond that clients wait in the system's queue.
+// File descriptors stay free for the log and the snapshots.
 func (ls listeners) limit(n int) {
-	slots := make(chan struct{}, n)
+	slots, refusals := make(chan struct{}, n), make(chan struct{}, turnedAway)
 	for i, l := range ls {
-		ls[i].Listener = &limited{Listener: l.Listener, slots: slots, closed: make(chan struct{})}
+		ls[i].Listener = &limited{Listener: l.Listener, slots: slots, refusals: refusals, closed: make(chan struct{})}
 	}
 }
 
@@ -63,24 +72,32 @@ func (ls listeners) limit(n int) {
 // why it is not x/net's LimitListener.
 type limited struct {
 	net.Listener
-	slots  chan struct{}
-	closed chan struct{}
-	once   sync.Once
+	slots, refusals chan struct{}
+	closed          chan struct{}
+	once            sync.Once
 }
 
-// Accept waits for a slot and for a connection.
+// Accept waits for a connection, and for a slot of either kind.
 func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
 	c, err := l.Listener.Accept()
 	if err != nil {
-		<-l.slots
 		return nil, err
 	}
-	return &limitedConn{Conn: c, slots: l.slots}, nil
+	select {
+	case l.slots <- struct{}{}:
+		return &limitedConn{Conn: c, slot: l.slots}, nil
+	default:
+	}
+	select {
+	case l.slots <- struct{}{}:
+		return &limitedConn{Conn: c, slot: l.slots}, nil
+	case l.refusals <- struct{}{}:
+		end := time.AfterFunc(refusalTime, func() { _ = c.Close() })
+		return &limitedConn{Conn: c, slot: l.refusals, end: end}, nil
+	case <-l.closed:
+		c.Close()
+		return nil, net.ErrClosed
+	}
 }
 
 // Close ends a waiting Accept as well.
@@ -91,9 +108,13 @@ func (l *limited) Close() error {
 
 type limitedConn struct {
 	net.Conn
-	slots chan struct{}
-	once  sync.Once
+	slot chan struct{}
+	end  *time.Timer // of one too many; nil if it may stay
+	once sync.Once
 }
+
+// Refused implements httpapi.Refused.
+func (c *limitedConn) Refused() bool { return c.end != nil }
 
 // CloseWrite lets the HTTP server say that it is done before it closes a
 // connection that the client still sends on: the answer gets through.
@@ -107,7 +128,12 @@ func (c *limitedConn) CloseWrite() error {
 // Close gives the slot back, once.
 func (c *limitedConn) Close() error {
 	err := c.Conn.Close()
-	c.once.Do(func() { <-c.slots })
+	c.once.Do(func() {
+		if c.end != nil {
+			c.end.Stop()
+		}
+		<-c.slot
+	})
 	return err
 }
 
@@ -130,5 +156,14 @@ func (l listener) accepting(config *tls.Config) net.Listener {
 func (ls listeners) close() {
 	for _, l := range ls {
 		l.Close()
+	}
+}
+
+// portLimits are the limits of the client port, or of a proxy.
+func portLimits(cfg *config.Config) httpapi.Limits {
+	l := cfg.Limits
+	return httpapi.Limits{
+		HeaderBytes: l.HeaderBytes, HeaderTimeout: l.HeaderTimeout, IdleTimeout: l.IdleTimeout,
+		BodyBytes: l.BodyBytes, Streams: l.Streams, Watchers: l.Watchers,
 	}
 }
