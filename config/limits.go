@@ -69,8 +69,9 @@ const (
 	// minFiles is the limit of open files below which the reference does not start (server spec, section 2).
 	minFiles = 150
 	// reservedFiles are the file descriptors that a member keeps for its own files, its peers and those that it turns away, if
-	// that leaves at least as many for clients.
+	// that leaves fewFiles for clients.
 	reservedFiles = 250
+	fewFiles      = 20
 )
 
 // CheckFDLimit reads the process's limit of open files and returns how many client connections that leaves room for, and not
@@ -92,5 +93,5 @@ func connectionsWithin(limit uint64) (int, error) {
 		return 0, refuse("file descriptor limit[%d] of etcd process is too low, and should be set higher than %d to run properly", limit, minFiles)
 	}
 	n := int(min(limit, math.MaxInt32))
-	return max(n-reservedFiles, min(n-minFiles, reservedFiles)), nil
+	return max(n-reservedFiles, min(n-minFiles, fewFiles)), nil
 }

@@ -34,10 +34,11 @@ func rememberRefused(ctx context.Context, c net.Conn) context.Context {
 //
 // A chunked request of HTTP/1 is the last one on its connection. It may have announced a length as well, which net/http drops
 // without a word (RFC 9112, section 6.1): to whoever went by that length in front of us, the rest of the body is another
-// request. It is read by nobody.
+// request. It is read by nobody. HTTP/1.0 knows no chunks, so there net/http drops those, and goes by the length: what may
+// have a body is the last request as well.
 func guarded(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.TransferEncoding) > 0 {
+		if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) && r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header()["Connection"] = closing
 		}
 		if r.Context().Value(refusedKey{}) != nil {
