@@ -54,7 +54,7 @@ func listen(addrs []config.Listen, log *zap.Logger) (ls listeners, err error) {
 // and refusalTime how long each may take to hear it.
 const (
 	turnedAway  = 20
-	refusalTime = 3 * time.Second
+	refusalTime = time.Second
 )
 
 // limit lets at most n connections be open over all the listeners together.

@@ -57,10 +57,13 @@ func (g *rig) sockets() int {
 	return n
 }
 
+// patience bounds every wait for something that should come soon.
+const patience = 30 * time.Second
+
 // eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	const patience, poll = 10 * time.Second, 20 * time.Millisecond
+	const poll = 20 * time.Millisecond
 	late := time.After(patience)
 	next := time.NewTicker(poll)
 	defer next.Stop()
