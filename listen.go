@@ -59,12 +59,12 @@ const (
 
 // limit lets at most n connections be open over all the listeners together.
 // turnedAway more are accepted for refusalTime and get no answer but that there
-// are too many (httpapi.Refused); beyond that clients wait in the system's queue.
+// are too many (httpapi.Conn); beyond that clients wait in the system's queue.
 // File descriptors stay free for the log and the snapshots.
 func (ls listeners) limit(n int) {
-	slots, refusals := make(chan struct{}, n), make(chan struct{}, turnedAway)
+	slots, refusals, heads := make(chan struct{}, n), make(chan struct{}, turnedAway), httpapi.NewHeads()
 	for i, l := range ls {
-		ls[i].Listener = &limited{Listener: l.Listener, slots: slots, refusals: refusals, closed: make(chan struct{})}
+		ls[i].Listener = &limited{Listener: l.Listener, slots: slots, refusals: refusals, heads: heads, closed: make(chan struct{})}
 	}
 }
 
@@ -73,6 +73,7 @@ func (ls listeners) limit(n int) {
 type limited struct {
 	net.Listener
 	slots, refusals chan struct{}
+	heads           *httpapi.Heads
 	closed          chan struct{}
 	once            sync.Once
 }
@@ -85,19 +86,24 @@ func (l *limited) Accept() (net.Conn, error) {
 	}
 	select {
 	case l.slots <- struct{}{}:
-		return &limitedConn{Conn: c, slot: l.slots}, nil
+		return l.admit(c, l.slots), nil
 	default:
 	}
 	select {
 	case l.slots <- struct{}{}:
-		return &limitedConn{Conn: c, slot: l.slots}, nil
+		return l.admit(c, l.slots), nil
 	case l.refusals <- struct{}{}:
-		end := time.AfterFunc(refusalTime, func() { _ = c.Close() })
-		return &limitedConn{Conn: c, slot: l.refusals, end: end}, nil
+		refused := l.admit(c, l.refusals)
+		refused.end = time.AfterFunc(refusalTime, func() { _ = c.Close() })
+		return refused, nil
 	case <-l.closed:
 		c.Close()
 		return nil, net.ErrClosed
 	}
+}
+
+func (l *limited) admit(c net.Conn, slot chan struct{}) *limitedConn {
+	return &limitedConn{Conn: c, slot: slot, head: l.heads.New()}
 }
 
 // Close ends a waiting Accept as well.
@@ -109,11 +115,24 @@ func (l *limited) Close() error {
 type limitedConn struct {
 	net.Conn
 	slot chan struct{}
+	head *httpapi.Head
 	end  *time.Timer // of one too many; nil if it may stay
 	once sync.Once
 }
 
-// Refused implements httpapi.Refused.
+// Read meters what a request's head takes.
+func (c *limitedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if refused := c.head.Count(p[:n]); refused != nil {
+		return 0, refused
+	}
+	return n, err
+}
+
+// Head implements httpapi.Conn.
+func (c *limitedConn) Head() *httpapi.Head { return c.head }
+
+// Refused implements httpapi.Conn.
 func (c *limitedConn) Refused() bool { return c.end != nil }
 
 // CloseWrite lets the HTTP server say that it is done before it closes a
@@ -132,6 +151,7 @@ func (c *limitedConn) Close() error {
 		if c.end != nil {
 			c.end.Stop()
 		}
+		c.head.Close()
 		<-c.slot
 	})
 	return err
@@ -166,4 +186,11 @@ func portLimits(cfg *config.Config) httpapi.Limits {
 		HeaderBytes: l.HeaderBytes, HeaderTimeout: l.HeaderTimeout, IdleTimeout: l.IdleTimeout,
 		BodyBytes: l.BodyBytes, Streams: l.Streams, Watchers: l.Watchers,
 	}
+}
+
+// peerLimits are those of the peer port, where nobody has a use for more.
+func peerLimits() httpapi.Limits {
+	l := httpapi.DefaultLimits()
+	l.HeaderBytes = 64 << 10
+	return l
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -90,8 +91,12 @@ func start(cfg *config.Config, log *zap.Logger, levels *logLevels) (*server, err
 	s.auth = auth.NewService(s, log)
 	s.clientPort = httpapi.NewHTTPServer(s.api(levels), log, portLimits(cfg))
 	s.serve(clients, s.clientPort, "client", s.certs.clients.Server(clientProtocols(cfg.ClientTLS)...))
-	s.membersPort = httpapi.NewHTTPServer(s.peerHandler(), log, httpapi.DefaultLimits())
-	s.membersPort.ConnState = s.certs.peers.ConnState
+	s.membersPort = httpapi.NewHTTPServer(s.peerHandler(), log, peerLimits())
+	follow := s.membersPort.ConnState
+	s.membersPort.ConnState = func(c net.Conn, state http.ConnState) {
+		follow(c, state)
+		s.certs.peers.ConnState(c, state)
+	}
 	s.serve(peers, s.membersPort, "peer", s.certs.peers.Server()) // HTTP/1.1 only, as rafthttp speaks it
 	s.wg.Add(1)
 	go s.housekeeping()

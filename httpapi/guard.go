@@ -8,24 +8,15 @@ import (
 	"pando/store"
 )
 
-// Refused is a connection beyond the limit of connections: each of its requests is answered with 503, and it is closed. Whoever
-// accepts it makes the connection tell, and gives it little time.
-type Refused interface {
-	Refused() bool
-}
-
 // causeTooManyConnections is what a client is told whose connection is refused.
 const causeTooManyConnections = "etcdserver: too many connections"
 
-type refusedKey struct{}
+type connKey struct{}
 
-// rememberRefused is http.Server.ConnContext.
-func rememberRefused(ctx context.Context, c net.Conn) context.Context {
-	if over, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
-		c = over.NetConn()
-	}
-	if r, ok := c.(Refused); ok && r.Refused() {
-		return context.WithValue(ctx, refusedKey{}, true)
+// rememberConn is http.Server.ConnContext.
+func rememberConn(ctx context.Context, c net.Conn) context.Context {
+	if ours := connOf(c); ours != nil {
+		return context.WithValue(ctx, connKey{}, ours)
 	}
 	return ctx
 }
@@ -41,24 +32,31 @@ func guarded(h http.Handler) http.Handler {
 		if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) && r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header()["Connection"] = closing
 		}
-		if r.Context().Value(refusedKey{}) != nil {
+		c, ours := r.Context().Value(connKey{}).(Conn)
+		switch {
+		case !ours:
+			h.ServeHTTP(w, r)
+		case c.Refused():
 			w.Header()["Connection"] = closing
-			refuse(w, r)
-			return
+			refuse(w, r, causeTooManyConnections)
+		case r.ProtoMajor > 1:
+			c.Head().of.withHead(r, func() { h.ServeHTTP(w, r) }, func() { refuse(w, r, causeTooMany) })
+		default:
+			c.Head().complete()
+			h.ServeHTTP(w, r)
 		}
-		h.ServeHTTP(w, r)
 	})
 }
 
 var closing = []string{"close"}
 
-func refuse(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	header["Content-Type"] = typeJSON
+// refuse answers in the form of the keys API, whatever was asked for.
+func refuse(w http.ResponseWriter, r *http.Request, cause string) {
+	w.Header()["Content-Type"] = typeJSON
 	enc := newEncoder(w)
 	defer enc.free()
 	enc.head = r.Method == http.MethodHead
 	enc.status = http.StatusServiceUnavailable
-	enc.error(store.NewError(store.CodeRaftInternal, causeTooManyConnections, 0))
+	enc.error(store.NewError(store.CodeRaftInternal, cause, 0))
 	enc.end()
 }

@@ -16,7 +16,7 @@ const (
 	// maxParameters bounds the pairs of a query or a form, as net/url does.
 	maxParameters = 10_000
 	// bodyBudget bounds the form bodies in memory that are longer than a chunk, all requests together.
-	bodyBudget = 256 << 20
+	bodyBudget = 64 << 20
 )
 
 // Limits are what a client may have and how long it may take. None of them may be 0.
@@ -62,7 +62,8 @@ func NewHTTPServer(h http.Handler, log *zap.Logger, l Limits) *http.Server {
 	protocols.SetHTTP2(true)
 	s := &http.Server{
 		Handler:                      guarded(h),
-		ConnContext:                  rememberRefused,
+		ConnContext:                  rememberConn,
+		ConnState:                    followState,
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" gets its CORS headers too
 		ReadHeaderTimeout:            l.HeaderTimeout,
 		IdleTimeout:                  l.IdleTimeout,

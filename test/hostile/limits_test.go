@@ -186,6 +186,40 @@ func TestStreamsOfAConnection(t *testing.T) {
 	}
 }
 
+// Long heads share a budget of memory for as long as their requests last; over HTTP/2 there is an answer for those beyond it.
+func TestLongHeadsShareABudget(t *testing.T) {
+	g, trust := secured(t)
+	c := connection(t, trust, true)
+	watch := func(size int) (int, string) {
+		t.Helper()
+		r, err := http.NewRequest("GET", g.Endpoint+"/v2/keys/k?wait=true", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X", strings.Repeat("x", size))
+		resp, err := c.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		if resp.StatusCode == 200 {
+			return 200, ""
+		}
+		body, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(body)
+	}
+	for i := range 4 {
+		if status, body := watch(900_000); status != 200 {
+			t.Fatal(i, status, body)
+		}
+	}
+	status, body := watch(900_000)
+	checkRefused(t, status, body, "etcdserver: too many requests")
+	if status, body := watch(5_000); status != 200 {
+		t.Error("a short head needs no budget:", status, body)
+	}
+}
+
 func TestLongHeadsAndBodies(t *testing.T) {
 	g := newRig(t, "--max-header-bytes", "8192", "--max-body-bytes", "1000")
 	head := func(n int) string { return "GET /version" + host + "X: " + strings.Repeat("x", n) + "\r\n\r\n" }

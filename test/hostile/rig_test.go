@@ -27,11 +27,17 @@ func newRig(t *testing.T, flags ...string) *rig {
 // rss is the resident memory of the process in MiB.
 func (g *rig) rss() int {
 	g.t.Helper()
+	return g.memory("VmRSS")
+}
+
+// memory is that of the process in MiB, as it is now (VmRSS) or at its most (VmHWM).
+func (g *rig) memory(kind string) int {
+	g.t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.PID()))
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	_, rest, _ := strings.Cut(string(status), kind+":")
 	var kib int
 	if _, err := fmt.Sscan(rest, &kib); err != nil {
 		g.t.Fatal(err)

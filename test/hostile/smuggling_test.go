@@ -113,7 +113,7 @@ func TestRequestsCannotBeSmuggled(t *testing.T) {
 func TestTargetsAndHosts(t *testing.T) {
 	g := newRig(t)
 	many := strings.Builder{}
-	for i := range 60_000 {
+	for i := range 2_000 {
 		fmt.Fprintf(&many, "h%d: v\r\n", i)
 	}
 	for _, c := range []struct{ name, raw, want string }{
@@ -129,14 +129,17 @@ func TestTargetsAndHosts(t *testing.T) {
 		{"a target with blanks", "GET /v2/keys/a b HTTP/1.1\r\nHost: h\r\n\r\n", "400"},
 		{"a tunnel", "CONNECT evil.example:80 HTTP/1.1\r\nHost: h\r\n\r\n", "404 200"},
 		{"a method of garbage", "G@T /version HTTP/1.1\r\nHost: h\r\n\r\n", "400"},
-		{"60,000 headers", "GET /version" + host + many.String() + "\r\n", "200 200"},
-		{"too many headers", "GET /version" + host + many.String() + many.String() + "\r\n", "431"},
+		{"2,000 headers", "GET /version" + host + many.String() + "\r\n", "200 200"},
+		{"headers of 1.2 MB", "GET /version" + host + strings.Repeat("X: "+strings.Repeat("x", 60_000)+"\r\n", 20) + "\r\n", "431"},
 	} {
 		for _, url := range []string{g.Endpoint, g.Peer} {
 			if got := strings.Replace(exchange(url, c.raw), "307", "301", 1); got != c.want {
 				t.Errorf("%s, %s: %s, want %s", url, c.name, got, c.want)
 			}
 		}
+	}
+	if got := exchange(g.Endpoint, "GET /version"+host+strings.Repeat(many.String(), 100)+"\r\n"); got != "" {
+		t.Errorf("200,000 headers are answered: %s", got)
 	}
 	for _, url := range []string{g.Endpoint, g.Peer} {
 		r, err := http.NewRequest("GET", url+"//evil.example/..//evil.example/", nil)
