@@ -77,7 +77,7 @@ func FuzzClientPort(f *testing.F) {
 func FuzzPeerPort(f *testing.F) {
 	heads(f)
 	g := newRig(f, Options{})
-	h := guarded(NewPeer(g))
+	h := guarded(NewPeer(g, fixedTime))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		_, w := answered(t, h, data)
 		if w.Code < 200 || w.Code > 599 {
