@@ -2,10 +2,10 @@ package httpapi
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
-	"strings"
 	"testing"
 
 	"go.uber.org/zap"
@@ -32,11 +32,11 @@ func heads(f *testing.F) {
 	}
 }
 
-// answered serves the request in data, if it is one, whose client has gone already: no watch waits.
+// answered serves the request in data, if it is one, whose client has gone already: no watch waits. r is nil if it is none.
 func answered(t *testing.T, h http.Handler, data []byte) (r *http.Request, w *recorder) {
-	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(string(data))))
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(data)))
 	if err != nil {
-		t.Skip()
+		return nil, nil
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -67,6 +67,9 @@ func FuzzClientPort(f *testing.F) {
 		if panics := logs.FilterMessage("panic while serving a request").TakeAll(); len(panics) > 0 {
 			t.Fatalf("%+v", panics)
 		}
+		if r == nil {
+			return
+		}
 		if body := w.Body.Bytes(); r.Method != http.MethodHead && w.Header().Get("Content-Type") == typeJSON[0] && len(body) > 0 && !json.Valid(body) {
 			t.Fatalf("%d %s", w.Code, body)
 		}
@@ -79,8 +82,7 @@ func FuzzPeerPort(f *testing.F) {
 	g := newRig(f, Options{})
 	h := guarded(NewPeer(g, fixedTime))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		_, w := answered(t, h, data)
-		if w.Code < 200 || w.Code > 599 {
+		if r, w := answered(t, h, data); r != nil && (w.Code < 200 || w.Code > 599) {
 			t.Fatal(w.Code)
 		}
 	})
