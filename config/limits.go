@@ -37,20 +37,30 @@ func (f *flags) limitFlags(s *flag.FlagSet) {
 	s.UintVar(&l.requestTimeout, "request-timeout", 0, "`Milliseconds` that a write or quorum read may take. 0: 5000 and two election timeouts.")
 }
 
-// minHeaderBytes leaves room for the headers of any client.
-const minHeaderBytes = 4096
+const (
+	// minHeaderBytes leaves room for the headers of any client.
+	minHeaderBytes = 4096
+	// maxHeaderBytes and maxBodyBytes leave a request within the memory that all share.
+	maxHeaderBytes = 2 << 20
+	maxBodyBytes   = 32 << 20
+)
 
 func (l *limitFlags) check() error {
 	for _, n := range []struct {
-		name       string
-		value, min uint
+		name            string
+		value, min, max uint
 	}{
-		{"max-connections", l.connections, 0}, {"max-watchers", l.watchers, 1}, {"max-concurrent-streams", l.streams, 1},
-		{"max-header-bytes", l.headerBytes, minHeaderBytes}, {"max-body-bytes", l.bodyBytes, 1},
-		{"header-timeout", l.headerTimeout, 1}, {"idle-timeout", l.idleTimeout, 1}, {"request-timeout", l.requestTimeout, 0},
+		{"max-connections", l.connections, 0, math.MaxInt32},
+		{"max-watchers", l.watchers, 1, math.MaxInt32},
+		{"max-concurrent-streams", l.streams, 1, math.MaxInt32},
+		{"max-header-bytes", l.headerBytes, minHeaderBytes, maxHeaderBytes},
+		{"max-body-bytes", l.bodyBytes, 1, maxBodyBytes},
+		{"header-timeout", l.headerTimeout, 1, math.MaxInt32},
+		{"idle-timeout", l.idleTimeout, 1, math.MaxInt32},
+		{"request-timeout", l.requestTimeout, 0, math.MaxInt32},
 	} {
-		if n.value < n.min || n.value > math.MaxInt32 {
-			return contradiction("-%s[%d] must be from %d to %d", n.name, n.value, n.min, math.MaxInt32)
+		if n.value < n.min || n.value > n.max {
+			return contradiction("-%s[%d] must be from %d to %d", n.name, n.value, n.min, n.max)
 		}
 	}
 	return nil

@@ -16,7 +16,7 @@ func TestLimits(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		{"--max-watchers", "0"}, {"--max-header-bytes", "100"}, {"--idle-timeout", "0"}, {"--header-timeout", "0"},
-		{"--max-concurrent-streams", "0"}, {"--max-body-bytes", "0"}, {"--max-connections", "4294967296"},
+		{"--max-concurrent-streams", "0"}, {"--max-body-bytes", "0"}, {"--max-body-bytes", "33554433"}, {"--max-header-bytes", "4194304"}, {"--max-connections", "4294967296"},
 	} {
 		_, err := parse(args, nil)
 		ended(t, err, 1, args[0][1:]+"["+args[1]+"] must be from ")
