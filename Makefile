@@ -93,6 +93,16 @@ fuzz: ## every fuzz target for FUZZTIME
 		done; \
 	done
 
+# A report with findings fails; that the database or the program cannot be had does not, and is said.
+.PHONY: vuln
+vuln: ## known vulnerabilities in what is called, by govulncheck; needs vuln.go.dev
+	@out=$$(go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./... 2>&1); status=$$?; \
+	if [ $$status -ne 0 ] && ! grep -q '^Vulnerability #' <<< "$$out"; then \
+		echo "not checked: govulncheck or its database cannot be reached: $$(grep -v '^exit status' <<< "$$out" | tail -1)"; \
+	else \
+		echo "$$out"; exit $$status; \
+	fi
+
 .PHONY: bench bench-server bench-cluster
 bench: ## the benchmarks of every package
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(UNIT)

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/config"
+	"pando/httpapi"
 )
 
 // keepAlive is how often the system asks whether a silent client is still there
@@ -49,13 +50,21 @@ func listen(addrs []config.Listen, log *zap.Logger) (ls listeners, err error) {
 	return ls, nil
 }
 
+// turnedAway is how many connections beyond a limit are told so at the same time,
+// and refusalTime how long each may take to hear it.
+const (
+	turnedAway  = 20
+	refusalTime = time.Second
+)
+
 // limit lets at most n connections be open over all the listeners together.
-// Beyond it clients wait in the system's queue: file descriptors stay free for
-// the log and the snapshots.
+// turnedAway more are accepted for refusalTime and get no answer but that there
+// are too many (httpapi.Conn); beyond that clients wait in the system's queue.
+// File descriptors stay free for the log and the snapshots.
 func (ls listeners) limit(n int) {
-	slots := make(chan struct{}, n)
+	slots, refusals, heads := make(chan struct{}, n), make(chan struct{}, turnedAway), httpapi.NewHeads()
 	for i, l := range ls {
-		ls[i].Listener = &limited{Listener: l.Listener, slots: slots, closed: make(chan struct{})}
+		ls[i].Listener = &limited{Listener: l.Listener, slots: slots, refusals: refusals, heads: heads, closed: make(chan struct{})}
 	}
 }
 
@@ -63,24 +72,38 @@ func (ls listeners) limit(n int) {
 // why it is not x/net's LimitListener.
 type limited struct {
 	net.Listener
-	slots  chan struct{}
-	closed chan struct{}
-	once   sync.Once
+	slots, refusals chan struct{}
+	heads           *httpapi.Heads
+	closed          chan struct{}
+	once            sync.Once
 }
 
-// Accept waits for a slot and for a connection.
+// Accept waits for a connection, and for a slot of either kind.
 func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
 	c, err := l.Listener.Accept()
 	if err != nil {
-		<-l.slots
 		return nil, err
 	}
-	return &limitedConn{Conn: c, slots: l.slots}, nil
+	select {
+	case l.slots <- struct{}{}:
+		return l.admit(c, l.slots), nil
+	default:
+	}
+	select {
+	case l.slots <- struct{}{}:
+		return l.admit(c, l.slots), nil
+	case l.refusals <- struct{}{}:
+		refused := l.admit(c, l.refusals)
+		refused.end = time.AfterFunc(refusalTime, func() { _ = c.Close() })
+		return refused, nil
+	case <-l.closed:
+		c.Close()
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *limited) admit(c net.Conn, slot chan struct{}) *limitedConn {
+	return &limitedConn{Conn: c, slot: slot, head: l.heads.New()}
 }
 
 // Close ends a waiting Accept as well.
@@ -91,9 +114,26 @@ func (l *limited) Close() error {
 
 type limitedConn struct {
 	net.Conn
-	slots chan struct{}
-	once  sync.Once
+	slot chan struct{}
+	head *httpapi.Head
+	end  *time.Timer // of one too many; nil if it may stay
+	once sync.Once
 }
+
+// Read meters what a request's head takes.
+func (c *limitedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if refused := c.head.Count(p[:n]); refused != nil {
+		return 0, refused
+	}
+	return n, err
+}
+
+// Head implements httpapi.Conn.
+func (c *limitedConn) Head() *httpapi.Head { return c.head }
+
+// Refused implements httpapi.Conn.
+func (c *limitedConn) Refused() bool { return c.end != nil }
 
 // CloseWrite lets the HTTP server say that it is done before it closes a
 // connection that the client still sends on: the answer gets through.
@@ -107,7 +147,13 @@ func (c *limitedConn) CloseWrite() error {
 // Close gives the slot back, once.
 func (c *limitedConn) Close() error {
 	err := c.Conn.Close()
-	c.once.Do(func() { <-c.slots })
+	c.once.Do(func() {
+		if c.end != nil {
+			c.end.Stop()
+		}
+		c.head.Close()
+		<-c.slot
+	})
 	return err
 }
 
@@ -131,4 +177,20 @@ func (ls listeners) close() {
 	for _, l := range ls {
 		l.Close()
 	}
+}
+
+// portLimits are the limits of the client port, or of a proxy.
+func portLimits(cfg *config.Config) httpapi.Limits {
+	l := cfg.Limits
+	return httpapi.Limits{
+		HeaderBytes: l.HeaderBytes, HeaderTimeout: l.HeaderTimeout, IdleTimeout: l.IdleTimeout,
+		BodyBytes: l.BodyBytes, Streams: l.Streams, Watchers: l.Watchers,
+	}
+}
+
+// peerLimits are those of the peer port, where nobody has a use for more.
+func peerLimits() httpapi.Limits {
+	l := httpapi.DefaultLimits()
+	l.HeaderBytes = 64 << 10
+	return l
 }

@@ -62,20 +62,23 @@ func TestConnectionLimitIsShared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accepted := make(chan net.Conn)
-	go func() {
-		defer close(accepted)
-		if c, err := ls[1].Accept(); err == nil {
-			accepted <- c
-		}
-	}()
+	if tooMany(first) {
+		t.Error("the first connection is refused")
+	}
 	dial(ls[1])
-	select {
-	case <-accepted:
-		t.Fatal("a second connection is accepted over the other listener")
-	default:
+	second, err := ls[1].Accept()
+	if err != nil || !tooMany(second) {
+		t.Errorf("a second connection is let in over the other listener: %v", err)
 	}
 	first.Close()
 	first.Close() // gives back one slot, not two
-	(<-accepted).Close()
+	for _, refused := range []bool{false, true} {
+		dial(ls[1])
+		c, err := ls[1].Accept()
+		if err != nil || tooMany(c) != refused {
+			t.Errorf("refused: %v, %v, want %v", tooMany(c), err, refused)
+		}
+	}
 }
+
+func tooMany(c net.Conn) bool { return c.(*limitedConn).Refused() }

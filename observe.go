@@ -35,7 +35,7 @@ func (s *statistics) Operations() store.Stats { return s.store.Stats() }
 func (s *server) api(levels *logLevels) http.Handler {
 	return httpapi.New(s, httpapi.Options{
 		CORS: s.cfg.CORS, Auth: s.auth, Logger: s.log.Named(logAPI), Slow: s.cfg.SlowRequest, Pprof: s.cfg.EnablePprof,
-		Now:      hostTime,
+		Now: hostTime, Limits: portLimits(s.cfg),
 		Observer: s.metrics, Metrics: s.metrics, Statistics: &statistics{s, time.Now()},
 		EngineStatus: s.engineStatus, SetLogLevel: levels.setNamed,
 	})

@@ -24,7 +24,7 @@ type proxyServer struct {
 
 // startProxy binds the ports, finds members to begin with and serves.
 func startProxy(cfg *config.Config, log *zap.Logger) (process, error) {
-	connections, err := config.CheckFDLimit()
+	connections, err := config.CheckFDLimit(2 * cfg.Limits.Connections)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func startProxy(cfg *config.Config, log *zap.Logger) (process, error) {
 	for _, l := range cfg.ListenClient {
 		log.Info("proxy: listening for client requests on " + l.URL)
 	}
-	s.port = httpapi.NewHTTPServer(h, log)
+	s.port = httpapi.NewHTTPServer(h, log, portLimits(cfg))
 	s.serve(clients, s.port, "client", certs.clients.Server(clientProtocols(cfg.ClientTLS)...))
 	return s, nil
 }

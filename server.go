@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -52,7 +53,7 @@ type server struct {
 // start binds the ports, opens the data directory and begins to serve. Keys wait
 // until the log has been replayed; version, health and members answer at once.
 func start(cfg *config.Config, log *zap.Logger, levels *logLevels) (*server, error) {
-	connections, err := config.CheckFDLimit()
+	connections, err := config.CheckFDLimit(cfg.Limits.Connections)
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +89,14 @@ func start(cfg *config.Config, log *zap.Logger, levels *logLevels) (*server, err
 	clients.limit(connections)
 	peers.limit(peerConnections)
 	s.auth = auth.NewService(s, log)
-	s.clientPort = httpapi.NewHTTPServer(s.api(levels), log)
+	s.clientPort = httpapi.NewHTTPServer(s.api(levels), log, portLimits(cfg))
 	s.serve(clients, s.clientPort, "client", s.certs.clients.Server(clientProtocols(cfg.ClientTLS)...))
-	s.membersPort = httpapi.NewHTTPServer(s.peerHandler(), log)
-	s.membersPort.ConnState = s.certs.peers.ConnState
+	s.membersPort = httpapi.NewHTTPServer(s.peerHandler(), log, peerLimits())
+	follow := s.membersPort.ConnState
+	s.membersPort.ConnState = func(c net.Conn, state http.ConnState) {
+		follow(c, state)
+		s.certs.peers.ConnState(c, state)
+	}
 	s.serve(peers, s.membersPort, "peer", s.certs.peers.Server()) // HTTP/1.1 only, as rafthttp speaks it
 	s.wg.Add(1)
 	go s.housekeeping()
@@ -188,8 +193,13 @@ func (s *server) handOver(ctx context.Context) {
 }
 
 // requestTimeout bounds a write or quorum read: 5 s and two election timeouts,
-// as in the reference (cluster-api spec, "RT").
-func (s *server) requestTimeout() time.Duration { return 5*time.Second + 2*s.cfg.Election }
+// as in the reference (cluster-api spec, "RT"), unless --request-timeout says otherwise.
+func (s *server) requestTimeout() time.Duration {
+	if t := s.cfg.Limits.RequestTimeout; t > 0 {
+		return t
+	}
+	return 5*time.Second + 2*s.cfg.Election
+}
 
 // Do proposes a write and waits until it has been applied here.
 func (s *server) Do(ctx context.Context, c store.Command) (store.Result, error) {

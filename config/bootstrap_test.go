@@ -46,7 +46,7 @@ func TestPeerURLsForgotten(t *testing.T) {
 func TestConnectionsWithin(t *testing.T) {
 	_, err := connectionsWithin(150)
 	ended(t, err, 1, "file descriptor limit[150] of etcd process is too low, and should be set higher than 150")
-	for limit, want := range map[uint64]int{151: 1, 1024: 874, 1 << 63: 1<<31 - 151} {
+	for limit, want := range map[uint64]int{151: 1, 200: 20, 300: 50, 1024: 774, 1 << 63: 1<<31 - 251} {
 		if got, err := connectionsWithin(limit); got != want || err != nil {
 			t.Errorf("limit %d: %d connections and %v, want %d", limit, got, err, want)
 		}

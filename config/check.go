@@ -50,5 +50,8 @@ func (f *flags) checkNumbers() error {
 	case f.eventHistory < MinEventHistory || f.eventHistory > maxEventHistory:
 		return contradiction("-event-history[%d] must be from %d to %d", f.eventHistory, MinEventHistory, maxEventHistory)
 	}
+	if err := f.limits.check(); err != nil {
+		return err
+	}
 	return f.proxyTimes.check()
 }

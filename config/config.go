@@ -49,6 +49,8 @@ type Config struct {
 	ClientTLS TLS // zero if no client URL is https
 	PeerTLS   TLS // for the connections to other members too
 
+	Limits Limits
+
 	InitialCluster  []Member // by name; no name twice. For an empty data directory only, see CheckBootstrap
 	JoinExisting    bool     // --initial-cluster-state existing
 	Token           string   // goes into member and cluster ids
@@ -175,6 +177,7 @@ func (f *flags) config() (*Config, error) {
 		LogLevel:    f.logLevel,
 		LogFormat:   f.logFormat.value,
 		SlowRequest: time.Duration(f.slowRequest) * time.Millisecond,
+		Limits:      f.limits.limits(),
 	}
 	if !f.given("ttl-grace") {
 		c.TTLGrace = c.Election

@@ -51,6 +51,7 @@ type flags struct {
 	peerAddr, peerBindAddr          hostPort
 	tlsMinVersion                   tlsVersion
 	cipherSuites                    suites
+	limits                          limitFlags
 }
 
 // group is a section of the help text.
@@ -72,6 +73,7 @@ func newFlags() *flags {
 	f.group("Discovery", f.discoveryFlags)
 	f.group("Logging and profiling", f.logFlags)
 	f.group("TLS", f.tlsFlags)
+	f.group("Limits", f.limitFlags)
 	f.group("Proxy", f.proxyFlags)
 	f.group("Unsafe", func(s *flag.FlagSet) {
 		s.BoolVar(&f.forceNewCluster, "force-new-cluster", false, "Drop all other members and go on alone with the data that is here.")

@@ -53,8 +53,8 @@ func (h *handler) readForm(w http.ResponseWriter, r *http.Request, f *form) erro
 	}
 	chunk := chunks.Get().(*[chunkSize]byte)
 	defer chunks.Put(chunk)
-	b := bodyReader{w: w, body: r.Body, chunk: chunk[:]}
-	if r.ContentLength > maxBody {
+	b := bodyReader{w: w, body: r.Body, chunk: chunk[:], max: h.limits.BodyBytes}
+	if r.ContentLength > b.max {
 		if len(r.Header["Expect"]) == 0 { // who asks first need not send it
 			_ = b.discard() // the answer is the same however that ends
 		}
@@ -95,6 +95,7 @@ type bodyReader struct {
 	w     http.ResponseWriter
 	body  io.Reader
 	chunk []byte
+	max   int64 // bytes that read accepts
 }
 
 // next fills the chunk. The last bytes come with io.EOF.
@@ -116,13 +117,13 @@ func (b *bodyReader) next() (chunk []byte, err error) {
 
 func (b *bodyReader) read(f *form) error {
 	chunk, err := b.next()
-	if err == io.EOF {
+	if err == io.EOF && int64(len(chunk)) <= b.max {
 		f.text = string(chunk)
 		return nil
 	}
 	var text strings.Builder
 	for {
-		if int64(text.Len()+len(chunk)) > maxBody {
+		if int64(text.Len()+len(chunk)) > b.max {
 			return tooLarge()
 		}
 		if text.Len()+len(chunk) > text.Cap() {
@@ -145,10 +146,10 @@ func (b *bodyReader) read(f *form) error {
 	}
 }
 
-// discard takes what a client sends of a body that is refused, so that it gets to read the answer: about as much as the
-// longest body that would not have been. Without an error all of it has been read.
+// discard takes what a client sends of a body that is refused, so that it gets to read the answer, up to maxDiscard.
+// Without an error all of it has been read.
 func (b *bodyReader) discard() error {
-	for taken := 0; taken <= maxBody; {
+	for taken := 0; taken <= maxDiscard; {
 		chunk, err := b.next()
 		if err == io.EOF {
 			return nil

@@ -3,6 +3,8 @@
 //
 // A request passes these stations, each a file or two:
 //
+//	guard.go     of both ports: connections that are too many, requests that end their connection
+//	heads.go     the memory of heads, all connections of a port together
 //	handler.go   CORS, OPTIONS, unclean paths (path.go); reads and PUTs of a key go straight on, chi routes the rest
 //	body.go      the form of a PUT or POST, read in bounded memory
 //	auth.go      whether it may be done (package auth)
@@ -18,8 +20,8 @@
 //
 // It promises
 //   - the answers of etcd 2.3.8 to the byte, except for what docs/compatibility.md lists with its reason;
-//   - that a connection costs bounded memory whatever its client sends or does not read: the head of its request, a few
-//     chunks, and for form bodies what bodyBudget grants to all of them together;
+//   - that a connection costs bounded memory whatever its client sends or does not read: the short head of its request, a
+//     few chunks, and for long heads and form bodies what headBudget and bodyBudget grant to all of them together;
 //   - that no request reaches anything but the key space: paths are cleaned before they are looked at.
 //
 // It asks of its caller

@@ -24,7 +24,9 @@ type handler struct {
 	cors      cors
 	router    http.Handler
 	clusterID []string // the header's value
+	limits    Limits
 	bodies    budget
+	watchers  budget
 	// position caches the headers of the last View that was read from. Anyone may replace it.
 	position atomic.Pointer[position]
 

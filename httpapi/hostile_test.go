@@ -55,7 +55,7 @@ func TestTooManyParametersAreRefused(t *testing.T) {
 func TestTheLongestForm(t *testing.T) {
 	g := newRig(t, Options{})
 	addr := g.listen(t)
-	value := strings.Repeat("h", maxBody-len("value="))
+	value := strings.Repeat("h", int(DefaultLimits().BodyBytes)-len("value="))
 	for _, c := range []struct {
 		extra  string
 		status int

@@ -34,7 +34,7 @@ func withPatience(t *testing.T, test func(t *testing.T, g *rig, dial func() *cli
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, Options{Now: time.Now})
 		p := &pipes{make(chan net.Conn), make(chan struct{})}
-		serveOn(t, p, NewHTTPServer(g.handler, nil))
+		serveOn(t, p, NewHTTPServer(g.handler, nil, DefaultLimits()))
 		test(t, g, func() *client {
 			mine, theirs := net.Pipe()
 			p.conns <- theirs
@@ -59,7 +59,7 @@ func checkCut(t *testing.T, c *client, after time.Duration) {
 
 func TestAHeadThatNeverEndsIsCut(t *testing.T) {
 	withPatience(t, func(t *testing.T, g *rig, dial func() *client) {
-		checkCut(t, dial(), headerTimeout)
+		checkCut(t, dial(), DefaultLimits().HeaderTimeout)
 		c := dial()
 		fed := make(chan struct{})
 		go func() {
@@ -71,7 +71,7 @@ func TestAHeadThatNeverEndsIsCut(t *testing.T) {
 				pass(time.Second)
 			}
 		}()
-		checkCut(t, c, headerTimeout)
+		checkCut(t, c, DefaultLimits().HeaderTimeout)
 		c.Close()
 		<-fed
 	})
@@ -153,7 +153,7 @@ func TestAnIdleConnectionIsKeptForAnHour(t *testing.T) {
 			if _, err := io.Copy(io.Discard, c.get("/v2/keys").Body); err != nil {
 				t.Fatal(err)
 			}
-			pass(idleTimeout - time.Second)
+			pass(DefaultLimits().IdleTimeout - time.Second)
 		}
 		checkCut(t, c, time.Second)
 	})

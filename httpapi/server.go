@@ -67,6 +67,8 @@ type Options struct {
 	CORS []string
 	// Auth decides what requests may do; nil is a service of New's own.
 	Auth *auth.Service
+	// Limits are those that NewHTTPServer does not keep; the zero value stands for DefaultLimits.
+	Limits Limits
 	// Logger is told of panics and of errors that no client caused; nil is nobody.
 	Logger *zap.Logger
 	// Observer is told of each answer; nil is nobody.
@@ -102,6 +104,9 @@ func New(s Server, o Options) http.Handler {
 	if o.Auth == nil {
 		o.Auth = auth.NewService(s, o.Logger)
 	}
+	if o.Limits == (Limits{}) {
+		o.Limits = DefaultLimits()
+	}
 	h := &handler{
 		server:    s,
 		auth:      o.Auth,
@@ -114,7 +119,9 @@ func New(s Server, o Options) http.Handler {
 		log:       o.Logger,
 		cors:      newCORS(o.CORS),
 		clusterID: []string{hexID(s.ClusterID())},
+		limits:    o.Limits,
 		bodies:    budget{limit: bodyBudget},
+		watchers:  budget{limit: o.Limits.Watchers},
 
 		engineStatus: o.EngineStatus,
 		setLogLevel:  o.SetLogLevel,

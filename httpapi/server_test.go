@@ -138,7 +138,7 @@ func (g *rig) listen(t testing.TB) (addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serveOn(t, l, NewHTTPServer(g.handler, nil))
+	return serveOn(t, l, NewHTTPServer(g.handler, nil, DefaultLimits()))
 }
 
 func serveOn(t testing.TB, l net.Listener, s *http.Server) (addr string) {

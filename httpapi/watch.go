@@ -14,6 +14,10 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request, c *store.Command
 	if err := passOver(w, r); err != nil {
 		return err
 	}
+	if !h.watchers.take(1) {
+		return &Failure{Status: http.StatusServiceUnavailable, Cause: causeTooManyWatchers}
+	}
+	defer h.watchers.give(1)
 	watcher, err := h.server.Watch(c.Path, c.Recursive, c.Stream, c.Since)
 	if err != nil {
 		return err

@@ -48,7 +48,7 @@ func TestAWatcherThatHasGoneIsNoticed(t *testing.T) {
 func TestALongBodyOfAWatchIsRefused(t *testing.T) {
 	c := dial(t, newRig(t, Options{}).listen(t))
 	go func() {
-		_, _ = c.Write([]byte("GET /v2/keys/k?wait=true HTTP/1.1\r\nHost: h\r\nContent-Length: 1073741824\r\n\r\n" + strings.Repeat("x", 2*maxBody)))
+		_, _ = c.Write([]byte("GET /v2/keys/k?wait=true HTTP/1.1\r\nHost: h\r\nContent-Length: 1073741824\r\n\r\n" + strings.Repeat("x", 2*maxDiscard)))
 	}()
 	checkRefused(t, c.answer("GET"), 400, 210, "http: POST too large")
 }

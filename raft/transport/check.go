@@ -12,6 +12,9 @@ import (
 
 // isLocal reports whether a message is of a type that belongs inside a process.
 func isLocal(m *raftpb.Message) bool {
+	if m.GetType() < 0 { // the library looks it up in an array
+		return false
+	}
 	return etcdraft.IsLocalMsg(m.GetType()) || m.GetType() == raftpb.MsgForgetLeader
 }
 

@@ -71,6 +71,7 @@ func TestCheck(t *testing.T) {
 		"hup":                    {message(raftpb.MsgHup, func(*raftpb.Message) {}), false},
 		"storage append":         {message(raftpb.MsgStorageAppend, func(*raftpb.Message) {}), false},
 		"forget leader":          {message(raftpb.MsgForgetLeader, func(*raftpb.Message) {}), false},
+		"negative type":          {message(-5, func(*raftpb.Message) {}), false},
 		"unknown type":           {message(77, func(*raftpb.Message) {}), false},
 		"responses":              {message(raftpb.MsgApp, func(m *raftpb.Message) { m.Responses = []*raftpb.Message{{}} }), false},
 		"proposal":               {proposal(&raftpb.Entry{}), true},

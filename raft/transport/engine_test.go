@@ -13,21 +13,21 @@ import (
 
 // TestEngineSurvivesWhatPasses: the engine never panics on messages that pass check and do not claim entries behind the
 // log's end, as a follower and as a leader, however little they have to do with each other.
-func TestEngineSurvivesWhatPasses(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		e := newEngine(t, rapid.Bool().Draw(t, "leads"))
-		for range rapid.IntRange(1, 20).Draw(t, "messages") {
-			m := anyMessage(t)
-			if check(m, 2) != nil || ClaimsBeyond(m, e.last()) {
-				continue
-			}
-			if m.GetType() == raftpb.MsgProp {
-				m.Term = nil
-			}
-			_ = e.node.Step(m) // what the engine refuses is as good as what it takes
-			e.settle(t)
+func TestEngineSurvivesWhatPasses(t *testing.T) { rapid.Check(t, engineSurvives) }
+
+func engineSurvives(t *rapid.T) {
+	e := newEngine(t, rapid.Bool().Draw(t, "leads"))
+	for range rapid.IntRange(1, 20).Draw(t, "messages") {
+		m := anyMessage(t)
+		if check(m, 2) != nil || ClaimsBeyond(m, e.last()) {
+			continue
 		}
-	})
+		if m.GetType() == raftpb.MsgProp {
+			m.Term = nil
+		}
+		_ = e.node.Step(m) // what the engine refuses is as good as what it takes
+		e.settle(t)
+	}
 }
 
 // engine is member 2 of three, with its storage.

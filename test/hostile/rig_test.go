@@ -20,16 +20,24 @@ type rig struct {
 	t *testing.T
 }
 
-func newRig(t *testing.T) *rig { return &rig{server.Start(t, server.Options{}), t} }
+func newRig(t *testing.T, flags ...string) *rig {
+	return &rig{server.Start(t, server.Options{Args: flags}), t}
+}
 
 // rss is the resident memory of the process in MiB.
 func (g *rig) rss() int {
+	g.t.Helper()
+	return g.memory("VmRSS")
+}
+
+// memory is that of the process in MiB, as it is now (VmRSS) or at its most (VmHWM).
+func (g *rig) memory(kind string) int {
 	g.t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.PID()))
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	_, rest, _ := strings.Cut(string(status), kind+":")
 	var kib int
 	if _, err := fmt.Sscan(rest, &kib); err != nil {
 		g.t.Fatal(err)
@@ -55,10 +63,13 @@ func (g *rig) sockets() int {
 	return n
 }
 
+// patience bounds every wait for something that should come soon.
+const patience = 30 * time.Second
+
 // eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	const patience, poll = 10 * time.Second, 20 * time.Millisecond
+	const poll = 20 * time.Millisecond
 	late := time.After(patience)
 	next := time.NewTicker(poll)
 	defer next.Stop()
@@ -80,15 +91,21 @@ type client struct {
 
 func (g *rig) dial() *client {
 	g.t.Helper()
-	c, err := net.Dial("tcp", strings.TrimPrefix(g.Endpoint, "http://"))
+	c, err := dialTo(g.Endpoint)
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	g.t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
-		g.t.Fatal(err)
-	}
 	return &client{c, bufio.NewReader(c), g.t}
+}
+
+// dialTo connects to one of the two ports for a minute.
+func dialTo(url string) (net.Conn, error) {
+	c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err == nil {
+		err = c.SetDeadline(time.Now().Add(time.Minute))
+	}
+	return c, err
 }
 
 // send writes a request, or as much of it as the server takes.
