@@ -16,6 +16,7 @@ func sum(data []byte) uint32 { return crc32.Checksum(data, castagnoli) }
 type frame struct {
 	offset, end int64
 	kind        byte
+	begins      bool // a batch, which is one write
 }
 
 const (
@@ -48,7 +49,7 @@ func frames(t *testing.T, file string) (list []frame) {
 		if end > int64(len(data)) || kindOf(data[at+frameHeader:end]) == 0 {
 			break
 		}
-		list = append(list, frame{at, end, kindOf(data[at+frameHeader : end])})
+		list = append(list, frame{at, end, kindOf(data[at+frameHeader : end]), data[at+frameHeader] == markTag})
 		at = end
 	}
 	if len(list) == 0 {
