@@ -46,7 +46,7 @@ test-kill: ## servers that are killed at any moment
 test-fault: ## disks that fail, fill up and lie
 test-service: ## what systemd, a container's runtime and a shell see: readiness, health, signals, exit codes, draining
 test-takeover: ## data directories that real etcds wrote
-test-cluster: ## clusters of processes, on a network that is cut, with members that are killed, frozen and replaced
+test-cluster: ## clusters of processes, on a network that is cut, with members that are killed, frozen and replaced; with PANDO_TEST_ETCD238 also mixed ones
 test-etcd34: ## Pando beside Debian's etcd 3.4
 test-etcd238: ## one data directory from Pando to etcd 2.3.8 and back; PANDO_TEST_ETCD238 names its binary
 test-bootstrap: ## clusters that find themselves through a discovery service, Debian's too, and through DNS
