@@ -53,7 +53,7 @@ type rules struct {
 	heir     uint64 // who was to take over at the last try
 	offers   int    // how often it has tried
 
-	strangers map[uint64]uint64 // terms in which members asked for a vote while a leader was there
+	strangers map[uint64]uint64 // terms in which members asked for a vote while this leader was there
 	suspected uint64            // until this tick somebody is taken for an etcd
 }
 
@@ -88,6 +88,7 @@ func (l *loop) changeRules() {
 		r.changing, r.aside = false, 0
 		return
 	}
+	l.handleReadies() // what it has said is not lost with it: entries, and a commit index that covers them
 	led := l.leading
 	if led && !l.giveWay() {
 		return

@@ -334,6 +334,7 @@ func (l *loop) leaderChanged(s *etcdraft.SoftState) {
 	l.lead, l.leading = s.Lead, s.RaftState == etcdraft.StateLeader
 	l.ownTerm = l.ownTerm && l.leading
 	l.received = map[uint64][]received{}
+	clear(l.rules.strangers)
 	l.outOfTouch = l.outOfTouch && l.leading
 	if !l.leading {
 		l.endTransfers()

@@ -1,0 +1,82 @@
+package raft
+
+import (
+	"math/rand/v2"
+	"testing"
+	"testing/cryptotest"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// calmCluster is a simulation of three members in which one leads and nothing goes wrong.
+func calmCluster(t *testing.T, tune func(*simPlan)) (s *simulation, lead, follower *simMember) {
+	t.Helper()
+	cryptotest.SetGlobalRandom(t, 1)
+	rng := rand.New(rand.NewPCG(1, 0))
+	plan := calm(rng, 3)
+	if tune != nil {
+		tune(&plan)
+	}
+	s = newSimulation(rng, plan)
+	for _, m := range s.members {
+		m.start()
+	}
+	s.until(10*time.Second, func() bool { return false })
+	if lead = s.leader(); lead == nil || s.check.violation != "" {
+		t.Fatalf("nobody leads %s", s.check.violation)
+	}
+	return s, lead, s.members[lead.id%3]
+}
+
+func voteRequest(from, to, term uint64) *raftpb.Message {
+	return &raftpb.Message{Type: raftpb.MsgVote.Enum(), From: &from, To: &to, Term: &term}
+}
+
+// Entries that come together with what changes the rules are not lost with the RawNode
+// that took them, nor is the commit index that covers them.
+func TestRulesChangeAmidstEntries(t *testing.T) {
+	_, lead, follower := calmCluster(t, nil)
+	l := follower.node.loop
+	if l.rules.made != 1 {
+		t.Fatalf("rules of level %d", l.rules.made)
+	}
+	other := 6 - lead.id - follower.id
+	last, err := l.storage.LastIndex()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []*raftpb.Message{
+		voteRequest(other, follower.id, l.term+1),
+		voteRequest(other, follower.id, l.term+2), // it is taken for an etcd
+		{Type: raftpb.MsgApp.Enum(), From: &lead.id, To: &follower.id, Term: &l.term, Index: &last, LogTerm: &l.term, Commit: new(last + 1),
+			Entries: []*raftpb.Entry{{Term: &l.term, Index: new(last + 1), Data: simCommand(99, 0)}}},
+	} {
+		follower.node.inbox <- m
+	}
+	l.receive(<-follower.node.inbox)
+	l.round()
+	if !l.rules.changing {
+		t.Fatal("the rules do not change")
+	}
+	w := <-follower.node.disk.work
+	if got := w.messages[0].GetEntries(); len(got) != 1 {
+		t.Errorf("%d entries are written", len(got))
+	}
+}
+
+// Who asked for a vote before an election that somebody won, and again before another one
+// much later, has not asked in vain twice.
+func TestCandidatesOfTwoElectionsAreNoStrangers(t *testing.T) {
+	s, lead, follower := calmCluster(t, nil)
+	l, other := follower.node.loop, 6-lead.id-follower.id
+	l.noteCandidate(voteRequest(other, follower.id, l.term+1))
+	lead.stop()
+	if !s.until(10*time.Second, func() bool { now := s.leader(); return now != nil && now.node.loop.ownTerm && l.lead == now.id }) {
+		t.Fatal("nobody is elected")
+	}
+	l.noteCandidate(voteRequest(other, follower.id, l.term+1))
+	if l.rules.suspected > 0 {
+		t.Error("a member is taken for an etcd because it was a candidate in two elections")
+	}
+}
