@@ -57,7 +57,7 @@ type loop struct {
 	firstRead chan error               // answered when what a leader has committed was applied here
 
 	barrier     barrier
-	readCounter uint64
+	readCounter uint64 // the number of the last question
 	readAsked   bool
 	pending     []pendingRead
 }
@@ -74,20 +74,22 @@ func newLoop(n *Node, rn *etcdraft.RawNode, st *opened) *loop {
 	if err := n.reads.put(first); err != nil {
 		n.fail(err) // nobody else can have filled the queue
 	}
+	life := n.cfg.world.random()
 	return &loop{
 		n: n, rn: rn, storage: st.storage, conf: st.conf, firstRead: first,
-		forwarding: forwarding{life: n.cfg.world.random()},
-		confAsk:    make(chan confAsk),
-		changes:    changes{heard: map[uint64]uint64{}},
-		rules:      rules{level: n.Level(), levels: n.sm.Levels(), made: n.Level()},
-		transfers:  map[uint64]*transfer{},
-		overflows:  map[uint64]int{},
-		term:       st.state.Term,
-		applied:    st.snap.Index,
-		settled:    st.snap.Term,
-		replayTo:   max(st.state.Commit, uint64(len(st.bootstrap))),
-		campaign:   true,
-		patience:   n.cfg.world.now().Add(leaderPatience * n.cfg.Election),
+		forwarding:  forwarding{life: life},
+		readCounter: firstQuestion(life),
+		confAsk:     make(chan confAsk),
+		changes:     changes{heard: map[uint64]uint64{}},
+		rules:       rules{level: n.Level(), levels: n.sm.Levels(), made: n.Level()},
+		transfers:   map[uint64]*transfer{},
+		overflows:   map[uint64]int{},
+		term:        st.state.Term,
+		applied:     st.snap.Index,
+		settled:     st.snap.Term,
+		replayTo:    max(st.state.Commit, uint64(len(st.bootstrap))),
+		campaign:    true,
+		patience:    n.cfg.world.now().Add(leaderPatience * n.cfg.Election),
 	}
 }
 

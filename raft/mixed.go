@@ -98,22 +98,24 @@ func (l *loop) forwardChange(c *change) {
 // barrier is a command that linearizable reads wait for where the library's own way
 // ends at an etcd. Loop only.
 type barrier struct {
-	p     *proposal
-	since uint64 // the tick of its proposal
+	p        *proposal
+	question uint64 // the reads that it answers are those of this one and before
+	since    uint64 // the tick of its proposal
 }
 
 // askByBarrier proposes a barrier for the reads that wait, unless one is under way.
 func (l *loop) askByBarrier() {
-	if l.barrier.p != nil || !l.n.reads.ask() {
+	if l.barrier.p != nil || !l.n.reads.ask(l.readCounter+1) {
 		return
 	}
+	l.readCounter++
 	id := l.n.NextID()
 	p := &proposal{id: id, data: l.n.cfg.Barrier(id), done: make(chan outcome, 1)}
 	if !l.n.waiters.add(p) || l.n.queue.put(p) != nil {
 		l.n.waiters.remove(p)
 		return // the next tick tries again
 	}
-	l.barrier = barrier{p: p, since: l.changes.ticks}
+	l.barrier = barrier{p: p, question: l.readCounter, since: l.changes.ticks}
 	l.n.nudge()
 }
 
@@ -125,7 +127,7 @@ func (l *loop) passBarrier() {
 	select {
 	case o := <-l.barrier.p.done:
 		l.barrier.p = nil
-		for _, c := range l.n.reads.answered() {
+		for _, c := range l.n.reads.answered(l.barrier.question) {
 			c <- o.err
 		}
 		l.askReads()

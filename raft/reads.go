@@ -9,14 +9,21 @@ import (
 // maxWaitingReads bounds the reads that wait for an index, a count.
 const maxWaitingReads = 100_000
 
-// readQueue batches linearizable reads: one question is outstanding at a time,
-// and reads that come meanwhile join the next one (replication design, section
-// 6). Callers put, the loop does the rest.
+// readQueue batches linearizable reads: those that come while a question is on its way
+// join the next one (replication design, section 6). Callers put, the loop does the rest.
 type readQueue struct {
 	mu      sync.Mutex
 	waiting []chan error // for the next question
-	asked   []chan error // of the outstanding question
+	asked   []askedReads // in the order of their questions
+	count   int          // of all reads
 	refuse  error
+}
+
+// askedReads are those that a question was the first one for. Its answer is good for
+// them, and that of every later question.
+type askedReads struct {
+	question uint64
+	reads    []chan error
 }
 
 func (q *readQueue) put(c chan error) error {
@@ -25,28 +32,35 @@ func (q *readQueue) put(c chan error) error {
 	switch {
 	case q.refuse != nil:
 		return q.refuse
-	case len(q.waiting)+len(q.asked) >= maxWaitingReads:
+	case q.count >= maxWaitingReads:
 		return ErrTooManyRequests
 	}
 	q.waiting = append(q.waiting, c)
+	q.count++
 	return nil
 }
 
-// ask moves the waiting reads to the outstanding question; false if there are none.
-func (q *readQueue) ask() bool {
+// ask makes the waiting reads those of a question; false if there is nothing to ask for.
+func (q *readQueue) ask(question uint64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.asked = append(q.asked, q.waiting...)
-	q.waiting = nil
+	if len(q.waiting) > 0 {
+		q.asked = append(q.asked, askedReads{question, q.waiting})
+		q.waiting = nil
+	}
 	return len(q.asked) > 0
 }
 
-// answered hands over the reads of the outstanding question.
-func (q *readQueue) answered() []chan error {
+// answered hands over the reads that the answer to a question is good for.
+func (q *readQueue) answered(question uint64) []chan error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	out := q.asked
-	q.asked = nil
+	var out []chan error
+	for len(q.asked) > 0 && q.asked[0].question <= question {
+		out = append(out, q.asked[0].reads...)
+		q.asked = q.asked[1:]
+	}
+	q.count -= len(out)
 	return out
 }
 
@@ -59,10 +73,12 @@ func (q *readQueue) setRefuse(err error) {
 func (q *readQueue) fail(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, c := range append(q.waiting, q.asked...) {
-		c <- err
+	for _, a := range append(q.asked, askedReads{reads: q.waiting}) {
+		for _, c := range a.reads {
+			c <- err
+		}
 	}
-	q.waiting, q.asked = nil, nil
+	q.waiting, q.asked, q.count = nil, nil, 0
 }
 
 // ReadIndex waits until everything that was committed when it was called has
@@ -87,18 +103,18 @@ type pendingRead struct {
 	reads []chan error
 }
 
-// askReads sends the next question if none is outstanding. A question is asked
-// again with a new context after a tick, because the library drops one silently
-// when there is no leader or a message is lost. With etcd members it goes through
-// the log.
+// askReads sends the next question unless the last one may still be answered. It is asked
+// again with a new number after a tick, because the library drops one silently when
+// there is no leader or a message is lost. The answer may still come: where the way is
+// long, it always comes after a tick. With etcd members a question goes through the log.
 func (l *loop) askReads() {
 	if l.rules.level == 0 && l.n.cfg.Barrier != nil {
-		l.readAsked = false // an answer that still comes is not for the reads that join now
+		l.readAsked = false
 		l.askByBarrier()
 		return
 	}
-	l.forgetBarrier() // likewise
-	if l.readAsked || !l.servesReads() || !l.n.reads.ask() {
+	l.forgetBarrier()
+	if l.readAsked || !l.servesReads() || !l.n.reads.ask(l.readCounter+1) {
 		return
 	}
 	l.readCounter++
@@ -113,13 +129,21 @@ func (l *loop) servesReads() bool {
 	return l.lead != 0 && (!l.leading || l.ownTerm)
 }
 
-// readAnswered takes the index for the outstanding question.
+// firstQuestion is the number before the first question of a process. Answers to an earlier
+// one of this member may still be on their way, and say what was committed then.
+func firstQuestion(life uint64) uint64 { return life >> 1 }
+
+// readAnswered takes the index for a question.
 func (l *loop) readAnswered(ctx []byte, index uint64) {
-	if len(ctx) != 8 || binary.BigEndian.Uint64(ctx) != l.readCounter || !l.readAsked {
+	if len(ctx) != 8 {
 		return
 	}
-	l.readAsked = false
-	l.pending = append(l.pending, pendingRead{index: index, reads: l.n.reads.answered()})
+	question := binary.BigEndian.Uint64(ctx)
+	if question <= firstQuestion(l.forwarding.life) || question > l.readCounter {
+		return
+	}
+	l.readAsked = l.readAsked && question < l.readCounter
+	l.pending = append(l.pending, pendingRead{index: index, reads: l.n.reads.answered(question)})
 	l.releaseReads()
 }
 
