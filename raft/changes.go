@@ -102,7 +102,8 @@ func (l *loop) turnChangesAway() {
 	if !l.rules.isPando(l.lead) {
 		for len(m.waiting) > 0 && m.current == nil {
 			c := m.waiting[0]
-			if m.waiting = slices.Delete(m.waiting, 0, 1); !c.abandoned() {
+			m.waiting = slices.Delete(m.waiting, 0, 1)
+			if c.gone != nil && !c.abandoned() { // else nobody would learn that it is lost
 				l.forwardChange(c)
 			}
 		}

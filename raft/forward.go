@@ -77,7 +77,7 @@ func (l *loop) receivedFrom(m *raftpb.Message) *received {
 func (l *loop) propose() {
 	switch {
 	case l.lead == 0:
-	case !l.leading && l.settled < l.term:
+	case !l.leading && (l.settled < l.term || !l.leaderStays()):
 		// What is known here of the leader may be from before its time. Taken for a Pando it
 		// gets stamped batches, and may take them; taken for an etcd later it would get them again.
 	case !l.leading && l.rules.isPando(l.lead):
@@ -88,6 +88,10 @@ func (l *loop) propose() {
 		l.stepBatch(l.current(l.n.queue.take()))
 	}
 }
+
+// leaderStays reports whether the leader has not been removed, as far as is known here. One
+// that has been still leads for a moment: it gets nothing new, and nothing again.
+func (l *loop) leaderStays() bool { return slices.Contains(l.conf.GetVoters(), l.lead) }
 
 // stepBatch appends a batch to this leader's log.
 func (l *loop) stepBatch(ps []*proposal) {
@@ -183,7 +187,7 @@ func (l *loop) resend() {
 		f.waited = 0
 		return
 	}
-	if !l.rules.isPando(l.lead) { // it has taken none of them, and never will
+	if l.leaderStays() && !l.rules.isPando(l.lead) { // it has taken none of them, and never will
 		l.takeBack()
 		return
 	}

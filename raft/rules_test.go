@@ -65,6 +65,55 @@ func TestRulesChangeAmidstEntries(t *testing.T) {
 	}
 }
 
+// What a leader has taken while it was a member is not given to it once more when it has been
+// removed, and so is no Pando any more, but still leads.
+func TestRemovedLeaderGetsNothingTwice(t *testing.T) {
+	_, lead, follower := calmCluster(t, nil)
+	l := follower.node.loop
+	p := &proposal{id: 99, data: simCommand(99, 0), done: make(chan outcome, 1)}
+	if err := l.n.enqueue(p); err != nil {
+		t.Fatal(err)
+	}
+	l.propose()
+	if p.stamp != l.term || len(l.outbox) != 1 {
+		t.Fatalf("stamped %d, %d messages", p.stamp, len(l.outbox))
+	}
+	l.conf = &raftpb.ConfState{Voters: []uint64{follower.id, 6 - lead.id - follower.id}}
+	l.rules.levels = Levels{follower.id: 1, 6 - lead.id - follower.id: 1}
+	l.resend()
+	l.propose()
+	if p.stamp == 0 || p.unknown {
+		t.Error("it is proposed again, in the term in which it may have been taken")
+	}
+	later := &proposal{id: 100, data: simCommand(100, 0), done: make(chan outcome, 1)}
+	if err := l.n.enqueue(later); err != nil {
+		t.Fatal(err)
+	}
+	l.propose()
+	if later.stamp != 0 {
+		t.Error("a write that could wait for the next leader is given to one that leaves")
+	}
+}
+
+// A membership change of an etcd, whose own client waits elsewhere, is given up when another
+// member leads: nobody would ever learn that an etcd dropped it, and others wait behind it.
+func TestChangesOfNobodyAreNotForwarded(t *testing.T) {
+	_, lead, follower := calmCluster(t, nil)
+	l := follower.node.loop
+	l.rules.level, l.rules.levels = 0, Levels{follower.id: 1}
+	l.queueChange(newChange(Change{Kind: RemoveMember, ID: lead.id}, nil))
+	l.change()
+	if l.changes.current != nil || len(l.changes.waiting) > 0 {
+		t.Error("a change without a caller waits for an etcd")
+	}
+	mine := newChange(Change{Kind: RemoveMember, ID: lead.id}, make(chan struct{}))
+	l.queueChange(mine)
+	l.change()
+	if l.changes.current != mine {
+		t.Error("a change with a caller is not forwarded")
+	}
+}
+
 // Who asked for a vote before an election that somebody won, and again before another one
 // much later, has not asked in vain twice.
 func TestCandidatesOfTwoElectionsAreNoStrangers(t *testing.T) {
