@@ -36,8 +36,9 @@ type Config struct {
 	DataDir string
 	WALDir  string // optional: log files straight in here instead of DataDir/member/wal
 
-	// Bootstrap says how a new cluster begins. It is asked only when DataDir holds
-	// no member, or one whose bootstrap was cut off before anything was written.
+	// Bootstrap says how a new cluster begins, or which one this member joins (no
+	// Bootstrap.Members). It is asked only when DataDir holds no member, or one that was
+	// stopped before anything was written, or, while it joined, before it got anything.
 	Bootstrap func() (Bootstrap, error)
 
 	// ForceNewCluster, if it is not nil, makes the member that DataDir holds the only

@@ -106,6 +106,11 @@ func restore(cfg Config, l layout, sm StateMachine) (*opened, error) {
 		return beginAgain(cfg, l, w)
 	}
 	o.wal, o.meta = w, replay.Metadata
+	if o.snap.Index == 0 && len(replay.Entries) == 0 {
+		if err := joinAgain(cfg, o.meta); err != nil {
+			return nil, errors.Join(err, w.Close())
+		}
+	}
 	if r := replay.Repaired; r != nil {
 		cfg.Logger.Warn("cut a torn write from the end of the log; it was never acknowledged",
 			zap.String("file", r.File), zap.Int64("offset", r.Offset), zap.Int64("bytes", r.Bytes), zap.String("why", r.Why))
@@ -132,6 +137,21 @@ func neverBegan(r *wal.Replay) bool {
 		}
 	}
 	return true
+}
+
+// joinAgain asks for the cluster once more, for a member that was stopped while it waited for
+// its first entry or snapshot. It has heard of a term, may have voted, and knows nobody.
+func joinAgain(cfg Config, md wal.Metadata) error {
+	b, err := cfg.Bootstrap()
+	if err != nil {
+		return err
+	}
+	if b.MemberID != md.NodeID || b.ClusterID != md.ClusterID || len(b.Members) > 0 {
+		return fmt.Errorf("%w: it belongs to member %s of cluster %s, which was stopped before it had got anything from that. "+
+			"Start it with the flags it joined with, --initial-cluster-state existing among them; to give it up, remove the directory",
+			ErrDataDir, FormatID(md.NodeID), FormatID(md.ClusterID))
+	}
+	return nil
 }
 
 // beginAgain replaces a log in which nothing happened. The flags are asked before
