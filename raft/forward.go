@@ -208,7 +208,7 @@ func (l *loop) takeForwarded(m *raftpb.Message) {
 		l.takeFromEtcd(m)
 		return
 	}
-	if !l.leading || m.GetTerm() != l.term-1 {
+	if !l.leading || l.outOfTouch || m.GetTerm() != l.term-1 {
 		return
 	}
 	last := l.receivedFrom(m)

@@ -95,6 +95,24 @@ func TestRemovedLeaderGetsNothingTwice(t *testing.T) {
 	}
 }
 
+// A leader that hears no quorum keeps no forwarded proposals either: when the quorum comes
+// back their callers may have got an error.
+func TestLeaderOutOfTouchTakesNothing(t *testing.T) {
+	_, lead, follower := calmCluster(t, nil)
+	l := lead.node.loop
+	m := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &follower.id, To: &lead.id, Term: new(l.term - 1), Index: new(uint64(1)),
+		Commit: new(uint64(1)), LogTerm: new(uint64(77)), Entries: []*raftpb.Entry{{Data: simCommand(99, 0)}}}
+	l.outOfTouch = true
+	l.takeForwarded(m)
+	if !l.n.queue.empty() {
+		t.Error("it queues a proposal that nobody may wait for any more")
+	}
+	l.outOfTouch = false
+	if l.takeForwarded(m); l.n.queue.empty() {
+		t.Error("the same proposal, sent again, is not taken")
+	}
+}
+
 // A membership change of an etcd, whose own client waits elsewhere, is given up when another
 // member leads: nobody would ever learn that an etcd dropped it, and others wait behind it.
 func TestChangesOfNobodyAreNotForwarded(t *testing.T) {
