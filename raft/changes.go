@@ -290,10 +290,10 @@ func (l *loop) leaveIfRemoved() {
 
 // promoteLearner queues the promotion of a learner that has caught up and has
 // published its level (else its vote would lower the cluster's), when nothing else is
-// to be done. Each tick calls it.
+// to be done. An etcd panics over that entry. Each tick calls it.
 func (l *loop) promoteLearner() {
 	m := &l.changes
-	if !l.leading || len(l.conf.GetLearners()) == 0 || m.current != nil || len(m.waiting) > 0 {
+	if !l.leading || l.rules.level == 0 || len(l.conf.GetLearners()) == 0 || m.current != nil || len(m.waiting) > 0 {
 		return
 	}
 	var ready uint64

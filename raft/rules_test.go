@@ -132,6 +132,33 @@ func TestChangesOfNobodyAreNotForwarded(t *testing.T) {
 	}
 }
 
+// A learner waits for its promotion while there is an etcd, which would not survive the
+// entry: it has no context.
+func TestNoPromotionBesideAnEtcd(t *testing.T) {
+	s, lead, follower := calmCluster(t, nil)
+	publish := func(level int) {
+		s.lastID++
+		s.propose(lead, s.lastID, simPublish(s.lastID, follower.id, level), 5*time.Second, func(bool) {})
+		s.until(5*time.Second, func() bool { return false })
+	}
+	joiner := s.newMember(nil)
+	s.change(lead, AddLearner, joiner.id, func(error) {})
+	s.until(time.Second, func() bool { return false })
+	publish(0)
+	joiner.start()
+	s.until(5*time.Second, func() bool { return false })
+	if c := s.check.lastConf; len(c.GetLearners()) != 1 || !s.leader().node.loop.rules.isPando(joiner.id) {
+		t.Fatalf("beside an etcd: %s", describeConf(c))
+	}
+	publish(1)
+	if c := s.check.lastConf; len(c.GetVoters()) != 4 {
+		t.Errorf("when the etcd has left: %s", describeConf(c))
+	}
+	if s.check.violation != "" {
+		t.Error(s.check.violation)
+	}
+}
+
 // Who asked for a vote before an election that somebody won, and again before another one
 // much later, has not asked in vain twice.
 func TestCandidatesOfTwoElectionsAreNoStrangers(t *testing.T) {
