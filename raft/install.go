@@ -117,6 +117,10 @@ func (n *Node) decode(m *raftpb.Message, file *snapshot.Received) (*incoming, er
 		return nil, fmt.Errorf("the snapshot covers index %d of term %d, its message says %d of %d",
 			file.Meta.Index, file.Meta.Term, at.GetIndex(), at.GetTerm())
 	}
+	// Only what the message says was checked: the library panics over a membership that cannot be.
+	if cs := at.GetConfState(); !slices.Equal(file.Meta.Voters, cs.GetVoters()) || !slices.Equal(file.Meta.Learners, cs.GetLearners()) {
+		return nil, fmt.Errorf("the snapshot at index %d has other members than its message says", file.Meta.Index)
+	}
 	install, err := n.sm.Prepare(file)
 	if err != nil {
 		return nil, fmt.Errorf("the snapshot at index %d cannot be decoded: %w", file.Meta.Index, err)

@@ -141,6 +141,7 @@ func TestSnapshotsThatAreRefused(t *testing.T) {
 	past := proto.Clone(next).(*raftpb.Message)
 	past.Term = proto.Uint64(4)
 	without, noMember := encoded(t, snapshot.Meta{Index: 2000, Term: 5, Voters: []uint64{1, 3}}, image{"b"})
+	_, twice := encoded(t, snapshot.Meta{Index: 2000, Term: 5, Voters: []uint64{1, 2, 2}, Learners: []uint64{3}}, image{"b"})
 	_, noState := encoded(t, snapshot.Meta{Index: 2000, Term: 5, Voters: []uint64{1, 2, 3}}, whole("{"))
 	flipped := slices.Clone(good)
 	flipped[len(flipped)/2] ^= 1
@@ -155,6 +156,7 @@ func TestSnapshotsThatAreRefused(t *testing.T) {
 		{"of an earlier term", past, bytes.NewReader(good), "not taken"},
 		{"without this member", without, bytes.NewReader(noMember), "not taken"},
 		{"another than announced", other, bytes.NewReader(good), "covers index 2000"},
+		{"with other members than announced", next, bytes.NewReader(twice), "other members"},
 		{"damaged", next, bytes.NewReader(flipped), "not a whole snapshot"},
 		{"cut", next, bytes.NewReader(good[:len(good)-1]), "not a whole snapshot"},
 		{"empty", next, strings.NewReader(""), "not a whole snapshot"},
