@@ -96,7 +96,7 @@ func (l *loop) settleChange() {
 // be asked as a Pando can: it gets one change after the other.
 func (l *loop) turnChangesAway() {
 	m := &l.changes
-	if l.lead == 0 {
+	if !l.knowsLeader() {
 		return
 	}
 	if !l.rules.isPando(l.lead) {

@@ -76,10 +76,7 @@ func (l *loop) receivedFrom(m *raftpb.Message) *received {
 // touch with the others too: what it appends would come true after its error.
 func (l *loop) propose() {
 	switch {
-	case l.lead == 0:
-	case !l.leading && (l.settled < l.term || !l.leaderStays()):
-		// What is known here of the leader may be from before its time. Taken for a Pando it
-		// gets stamped batches, and may take them; taken for an etcd later it would get them again.
+	case !l.leading && !l.knowsLeader():
 	case !l.leading && l.rules.isPando(l.lead):
 		l.forward()
 	case !l.leading:
@@ -88,6 +85,12 @@ func (l *loop) propose() {
 		l.stepBatch(l.current(l.n.queue.take()))
 	}
 }
+
+// knowsLeader reports whether there is another leader of which it is known here what it
+// is. Before an entry of its term that may be what was there before its time: taken for a
+// Pando it gets stamped batches, and may take them; taken for an etcd later it would get
+// them again.
+func (l *loop) knowsLeader() bool { return l.lead != 0 && l.settled >= l.term && l.leaderStays() }
 
 // leaderStays reports whether the leader has not been removed, as far as is known here. One
 // that has been still leads for a moment: it gets nothing new, and nothing again.

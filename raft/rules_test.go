@@ -124,8 +124,13 @@ func TestChangesOfNobodyAreNotForwarded(t *testing.T) {
 	if l.changes.current != nil || len(l.changes.waiting) > 0 {
 		t.Error("a change without a caller waits for an etcd")
 	}
+	l.conf = &raftpb.ConfState{Voters: []uint64{follower.id, 6 - lead.id - follower.id}}
 	mine := newChange(Change{Kind: RemoveMember, ID: lead.id}, make(chan struct{}))
 	l.queueChange(mine)
+	if l.change(); l.changes.current != nil {
+		t.Error("a leader that was removed, and is no Pando any more, gets a change as an etcd does")
+	}
+	l.conf = &raftpb.ConfState{Voters: three}
 	l.change()
 	if l.changes.current != mine {
 		t.Error("a change with a caller is not forwarded")
