@@ -6,8 +6,8 @@ import "testing"
 // can plan with (replication design, section 1).
 func TestBoundsAddUp(t *testing.T) {
 	const planned = 512 << 20
-	sum := maxQueued + // proposals that wait
-		maxUncommitted + // appended by a leader, not committed
+	sum := maxWaiting + // proposals of this member's own clients
+		maxQueued + maxUncommitted + // appended by a leader, not committed
 		2*maxBatch + // appended by a leader whose disk is slow
 		maxApplying + // handed to the apply goroutine
 		max(2*keepBytes, maxPinned) + // the log in memory, just before it is compacted

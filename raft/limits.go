@@ -19,6 +19,9 @@ const (
 	maxPublished = 256
 	// maxQueued bounds proposals waiting for the loop.
 	maxQueued = 16 << 20
+	// maxWaiting bounds the proposals whose callers wait, wherever they are: those that a
+	// follower has handed to its leader are in no queue.
+	maxWaiting = maxQueued + maxUncommitted + maxApplying
 	// maxBatch bounds the proposals that are stepped, and so written, at once. A
 	// single larger proposal goes alone.
 	maxBatch = 4 << 20

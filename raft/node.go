@@ -325,7 +325,7 @@ func (n *Node) ProposeTimed(ctx context.Context, id uint64, data []byte, t *Timi
 // enqueue gives a proposal to the loop. After an error it was never proposed.
 func (n *Node) enqueue(p *proposal) error {
 	if !n.waiters.add(p) {
-		return fmt.Errorf("request id %x is in use: %w", p.id, ErrTooManyRequests)
+		return fmt.Errorf("too much waits, or request id %x is in use: %w", p.id, ErrTooManyRequests)
 	}
 	if err := n.queue.put(p); err != nil {
 		n.waiters.remove(p)

@@ -33,21 +33,29 @@ type outcome struct {
 // one only if its bytes are equal: IDs of two members can collide (replication
 // design, section 1).
 type waiters struct {
-	mu   sync.Mutex
-	byID map[uint64]*proposal
+	mu    sync.Mutex
+	byID  map[uint64]*proposal
+	bytes int // of their data
 }
 
 func newWaiters() *waiters { return &waiters{byID: make(map[uint64]*proposal)} }
 
-// add registers a proposal; false if one with this ID already waits.
+// add registers a proposal; false if one with this ID already waits, or too much does.
 func (w *waiters) add(p *proposal) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, taken := w.byID[p.id]; taken {
+	if _, taken := w.byID[p.id]; taken || w.bytes+len(p.data) > maxWaiting {
 		return false
 	}
 	w.byID[p.id] = p
+	w.bytes += len(p.data)
 	return true
+}
+
+// forget wants the lock held.
+func (w *waiters) forget(p *proposal) {
+	delete(w.byID, p.id)
+	w.bytes -= len(p.data)
 }
 
 // remove forgets a proposal whose caller has left.
@@ -55,7 +63,7 @@ func (w *waiters) remove(p *proposal) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.byID[p.id] == p {
-		delete(w.byID, p.id)
+		w.forget(p)
 	}
 }
 
@@ -77,7 +85,7 @@ func (w *waiters) wake(batch []applied) {
 		if !ok || !bytes.Equal(p.data, a.data) {
 			continue
 		}
-		delete(w.byID, a.id)
+		w.forget(p)
 		p.done <- outcome{result: a.result, timing: p.timing(a.begun, now)}
 	}
 }
@@ -128,8 +136,8 @@ func (w *waiters) forgetUpTo(term uint64) {
 func (w *waiters) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for id, p := range w.byID {
-		delete(w.byID, id)
+	for _, p := range w.byID {
+		w.forget(p)
 		p.done <- outcome{err: err}
 	}
 }

@@ -29,6 +29,24 @@ func TestOnlyTheOwnBytesWakeAProposer(t *testing.T) {
 	}
 }
 
+// A follower's queue is empty as soon as it was sent to the leader, so what bounds its memory
+// while the leader does nothing is what waits.
+func TestWaitersAreBounded(t *testing.T) {
+	w := newWaiters()
+	data := make([]byte, maxProposal)
+	all := 0
+	for all < 100 && w.add(&proposal{id: uint64(all), data: data}) {
+		all++
+	}
+	if size := all * maxProposal; size > maxWaiting || size < maxWaiting-maxProposal {
+		t.Errorf("%d MiB wait, where the bound is %d", size>>20, maxWaiting>>20)
+	}
+	w.remove(w.byID[0])
+	if !w.add(&proposal{id: 1000, data: data}) {
+		t.Error("nothing is taken after somebody has left")
+	}
+}
+
 func TestStoppingAnswersEveryProposer(t *testing.T) {
 	w := newWaiters()
 	ps := proposals(1, 1, 1)
