@@ -106,7 +106,7 @@ func restore(cfg Config, l layout, sm StateMachine) (*opened, error) {
 		return beginAgain(cfg, l, w)
 	}
 	o.wal, o.meta = w, replay.Metadata
-	if o.snap.Index == 0 && len(replay.Entries) == 0 {
+	if o.snap.Index == 0 && len(replay.Entries) == 0 && cfg.ForceNewCluster == nil {
 		if err := joinAgain(cfg, o.meta); err != nil {
 			return nil, errors.Join(err, w.Close())
 		}
