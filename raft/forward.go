@@ -29,10 +29,6 @@ import (
 // An etcd gets a stock MsgProp, without a stamp and once: nobody can tell whether it
 // may still be carried out, so it is never proposed again.
 
-// resendTicks is how long a forwarded batch may take to be applied before it is
-// sent again, in heartbeats.
-const resendTicks = 1
-
 // forwarding is the sender's side: the batches of one term that may be unknown to
 // its leader. Loop only.
 type forwarding struct {
@@ -40,7 +36,9 @@ type forwarding struct {
 	term    uint64
 	number  uint64 // of the last batch
 	batches []batch
-	waited  int // ticks since something was sent
+	oldest  uint64 // the batch that was waited for when they were sent again
+	waited  int    // ticks since then
+	pause   int    // ticks until they are again: more each time, while nothing is applied
 }
 
 type batch struct {
@@ -139,7 +137,7 @@ func (l *loop) current(ps []*proposal) []*proposal {
 func (l *loop) forward() {
 	f := &l.forwarding
 	if f.term != l.term {
-		f.term, f.number, f.batches, f.waited = l.term, 0, nil, 0
+		f.term, f.number, f.batches, f.oldest, f.waited, f.pause = l.term, 0, nil, 0, 0, 1
 	}
 	for !l.n.queue.empty() {
 		ps := l.current(l.n.queue.take())
@@ -187,17 +185,21 @@ func (l *loop) resend() {
 	clear(f.batches[len(kept):])
 	f.batches = kept
 	if len(f.batches) == 0 || f.term != l.term || l.leading || l.lead == 0 {
-		f.waited = 0
+		f.waited, f.pause = 0, 1
 		return
 	}
 	if l.leaderStays() && !l.rules.isPando(l.lead) { // it has taken none of them, and never will
 		l.takeBack()
 		return
 	}
-	if f.waited++; f.waited < resendTicks {
+	if oldest := f.batches[0].number; oldest != f.oldest {
+		f.oldest, f.pause = oldest, 1
+	}
+	if f.waited++; f.waited < f.pause {
 		return
 	}
-	f.waited = 0
+	// A leader that is slow has them perhaps, and must not choke on them.
+	f.waited, f.pause = 0, min(2*f.pause, int(l.electionTicks()+1)/2)
 	for _, b := range f.batches {
 		l.sendBatch(b)
 	}

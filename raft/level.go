@@ -81,10 +81,11 @@ func (l *loop) learnLevel(p published) {
 }
 
 // changeRules makes a new RawNode if the level asks for it and nothing is under way.
-// During the replay it waits: levels come and go then.
+// During the replay it waits: levels come and go then. While the log cannot grow it
+// waits too: nothing would come to rest.
 func (l *loop) changeRules() {
 	r := &l.rules
-	if r.made == l.wanted() || l.replaying() {
+	if r.made == l.wanted() || l.replaying() || l.noSpace != nil {
 		r.changing, r.aside = false, 0
 		return
 	}

@@ -144,6 +144,15 @@ func (t *Transport) answeredAs(id uint64, pando bool, url string) {
 	p.proven, p.stranger = pando, !pando
 }
 
+// lostSight: whoever answers next may be another process.
+func (t *Transport) lostSight(id uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p := t.peers[id]; p != nil {
+		p.proven = false
+	}
+}
+
 // isProven reports whether a member may open streams. One that cannot yet is asked who it is.
 func (t *Transport) isProven(id uint64) bool {
 	t.mu.RLock()

@@ -92,6 +92,7 @@ func (t *Transport) watch(ctx context.Context, id uint64, urls []string, knock <
 			return
 		case held:
 			t.log.Info("the connection to a peer broke", zap.String("peer", hex(id)), zap.Error(err))
+			t.lostSight(id)
 			t.cfg.Broken(id)
 			pause = firstPresenceRetry
 		default:
