@@ -144,6 +144,9 @@ func (d *disk) syncDir(dir string) {
 }
 
 func (c *content) write(b []byte, off int64) {
+	if len(b) == 0 {
+		return // a file does not grow by it
+	}
 	w := write{off: off, data: append([]byte{}, b...)}
 	c.now = w.apply(c.now)
 	c.pending = append(c.pending, w)
