@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -40,7 +39,8 @@ type Timing struct {
 	Apply  time.Duration // until it was applied and could be read
 }
 
-// timed is a context that a Timing can be found in. It lives as long as a call of Server.Do.
+// timed is a context that a Timing can be found in. It must not be used again for another command: a timeout below it that
+// passes just as Server.Do returns still looks at it, from a goroutine of package context.
 type timed struct {
 	context.Context
 	timing Timing
@@ -61,9 +61,6 @@ func TimingOf(ctx context.Context) *Timing {
 	t, _ := ctx.Value(timingKey{}).(*Timing)
 	return t
 }
-
-// timedPool: nothing may hold on to the context of a command once Do has returned.
-var timedPool = sync.Pool{New: func() any { return new(timed) }}
 
 // progress is how far a request on the keys API has come, for the metrics and the log of slow ones.
 type progress struct {
