@@ -90,7 +90,11 @@ func (h *handler) finish(r *http.Request, p *progress, quorum bool) {
 // slowLines bounds the lines about slow requests: an overloaded server must not be slower for telling of it.
 var slowLines = rate.Every(100 * time.Millisecond)
 
-const slowBurst = 10
+const (
+	slowBurst = 10
+	// maxSlowPath is how many bytes of a path are logged: it may have a megabyte, and any client can be slow.
+	maxSlowPath = 512
+)
 
 // logSlow says where the time went.
 func (h *handler) logSlow(r *http.Request, p *progress, took time.Duration) {
@@ -100,7 +104,8 @@ func (h *handler) logSlow(r *http.Request, p *progress, took time.Duration) {
 		return
 	}
 	fields := []zap.Field{
-		zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("remote", r.RemoteAddr), zap.Int("status", p.status),
+		zap.String("method", r.Method), zap.String("path", r.URL.Path[:min(len(r.URL.Path), maxSlowPath)]),
+		zap.String("remote", r.RemoteAddr), zap.Int("status", p.status),
 		zap.Duration("took", took), zap.Duration("request", p.read),
 	}
 	if p.timing != (Timing{}) {

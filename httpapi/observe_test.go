@@ -105,6 +105,13 @@ func TestSlowRequests(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, fields[name], want)
 		}
 	}
+	long := "/v2/keys/" + strings.Repeat("x", 10_000)
+	logs.TakeAll()
+	g = &rig{s.lone, New(s, options)}
+	g.do("PUT", long, "")
+	if path := logs.All()[0].ContextMap()["path"]; path != long[:maxSlowPath] {
+		t.Errorf("%v is logged of a long path", path)
+	}
 	if line.Level != zapcore.WarnLevel || line.Message != "slow request" {
 		t.Errorf("%v %q", line.Level, line.Message)
 	}
