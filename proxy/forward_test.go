@@ -97,6 +97,20 @@ func TestBrokenBodyIsTheClientsFault(t *testing.T) {
 	}
 }
 
+// Cookies, which HTTP/2 makes large at no cost, are not kept and not passed on.
+func TestNoCookies(t *testing.T) {
+	heads := make(chan http.Header, 1)
+	member := newBackend(t, func(c net.Conn, r *http.Request) bool {
+		heads <- r.Header
+		return ok(c, r)
+	})
+	_, port := start(t, nil, member.url)
+	send(t, "GET", port+"/v2/keys/a", "", "Cookie", "a=b", "Authorization", "Basic eA==")
+	if h := <-heads; h.Get("Cookie") != "" || h.Get("Authorization") != "Basic eA==" {
+		t.Errorf("passed on: %v", h)
+	}
+}
+
 // A member that closes its idle connections costs no write, and makes none double: each either arrives once and is answered, or
 // is said to be lost.
 func TestKeptConnections(t *testing.T) {
