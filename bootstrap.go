@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"net/http"
-	"net/url"
 
 	"go.uber.org/zap"
 
@@ -78,10 +77,7 @@ func tokenOf(cfg *config.Config, log *zap.Logger) discovery.Service {
 
 // explainDiscovery says what can be done about a discovery that failed, in the words of the reference.
 func explainDiscovery(cfg *config.Config, log *zap.Logger, err error) {
-	token := cfg.Discovery.URL
-	if u, err := url.Parse(token); err == nil {
-		token = u.Redacted()
-	}
+	token := config.Redacted(cfg.Discovery.URL)
 	switch {
 	case errors.Is(err, discovery.ErrDuplicateID):
 		log.Error("member \"" + cfg.Name + "\" has previously registered with discovery service token (" + token + ").")

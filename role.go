@@ -34,7 +34,7 @@ func begin(cfg *config.Config, log *zap.Logger, levels *logLevels) (process, err
 		log.Info("the server is already initialized as " + string(who) + " before, starting as etcd " + string(who) + "...")
 	}
 	if d := cfg.Discovery; who == proxyRole && d.URL+d.SRV != "" {
-		log.Warn("discovery ignored since the proxy has already been initialized", zap.String("token", d.URL), zap.String("domain", d.SRV))
+		log.Warn("discovery ignored since the proxy has already been initialized", zap.String("token", config.Redacted(d.URL)), zap.String("domain", d.SRV))
 	}
 	if who == proxyRole || who == nobody && cfg.ProxyMode {
 		return startProxy(cfg, log)

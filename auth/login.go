@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"hash/maphash"
+	"net/netip"
 	"runtime"
 	"time"
 
@@ -47,8 +48,15 @@ func newLanes() *lanes {
 	return l
 }
 
-// of is the number of the lane of an address.
-func (l *lanes) of(from string) uint64 { return maphash.String(l.seed, from) % laneCount }
+// of is the number of the lane of an address. All of an IPv6 network are one: any machine in it may have any of them.
+func (l *lanes) of(from string) uint64 {
+	if a, err := netip.ParseAddr(from); err == nil && a.Unmap().Is6() {
+		if network, err := a.Prefix(64); err == nil {
+			from = network.String()
+		}
+	}
+	return maphash.String(l.seed, from) % laneCount
+}
 
 // run calls work, for a client at that address, when it is its turn, and rests if it was for nothing. The error is ErrBusy or
 // that of ctx.

@@ -203,3 +203,19 @@ func FuzzRecords(f *testing.F) {
 		s.Roles(m.View())
 	})
 }
+
+// Who has a whole IPv6 network, as everybody with one address has, does not get all the lanes.
+func TestLaneOfANetwork(t *testing.T) {
+	l := newLanes()
+	v6, v4, networks := map[uint64]bool{}, map[uint64]bool{}, map[uint64]bool{}
+	for i := range 100 {
+		v6[l.of(fmt.Sprintf("2001:db8::%x:1", i))] = true
+		v6[l.of(fmt.Sprintf("2001:db8::%x%%eth0", i))] = true
+		v4[l.of(fmt.Sprintf("10.0.0.%d", i))] = true
+		v4[l.of(fmt.Sprintf("::ffff:10.0.1.%d", i))] = true
+		networks[l.of(fmt.Sprintf("2001:db8:0:%x::1", i))] = true
+	}
+	if len(v6) != 1 || len(v4) < 10 || len(networks) < 10 {
+		t.Errorf("%d lanes of a network of IPv6, %d of addresses of IPv4, %d of networks", len(v6), len(v4), len(networks))
+	}
+}

@@ -68,9 +68,9 @@ func (f *flags) setFromVariable(fl *flag.Flag, name, value string) error {
 	}
 	f.from[fl.Name] = name
 	if own, isEtcd := strings.CutPrefix(name, etcdPrefix); isEtcd {
-		f.info("recognized and used environment variable %s=%s (%s%s would be used before it)", name, value, ownPrefix, own)
+		f.info("recognized and used environment variable %s=%s (%s%s would be used before it)", name, Redacted(value), ownPrefix, own)
 	} else {
-		f.info("recognized and used environment variable %s=%s", name, value)
+		f.info("recognized and used environment variable %s=%s", name, Redacted(value))
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ func TestEnvironment(t *testing.T) {
 		{"empty is unset", []string{"ETCD_NAME="}, nil, "default", "unrecognized environment variable ETCD_NAME="},
 		{"unknown", []string{"ETCD_NAMES=e"}, nil, "default", "unrecognized environment variable ETCD_NAMES=e"},
 		{"unknown of ours", []string{"PANDO_X=1=2"}, nil, "default", "unrecognized environment variable PANDO_X=1=2"},
+		{"a URL's password", []string{"ETCD_DISCOVERY=http://u:secret@h/t"}, nil, "default", "used environment variable ETCD_DISCOVERY=http://u:xxxxx@h/t"},
 		{"ignored flag", []string{"ETCD_ENABLE_V2=true"}, nil, "default", "ETCD_ENABLE_V2 has no meaning"},
 		{"image's version", []string{"ETCD_VERSION=v2.3.8"}, nil, "default", "unrecognized environment variable ETCD_VERSION=v2.3.8"},
 	} {

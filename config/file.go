@@ -1,8 +1,10 @@
 package config
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -28,8 +30,16 @@ func (f *flags) parseFile() error {
 		return refuse("%s: cannot read the configuration file: %v", f.from["config-file"], err)
 	}
 	file := configFile{flags: f, name: name, lines: map[string]int{}}
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	var document, another yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	err = documents.Decode(&document)
+	if err == nil {
+		err = documents.Decode(&another)
+	}
+	switch {
+	case err == nil:
+		return file.refuse(&another, "a second document begins here, and nobody would read it")
+	case err != io.EOF:
 		return refuse("%s: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	if document.Kind == 0 || document.Content[0].Tag == "!!null" {

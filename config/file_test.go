@@ -80,3 +80,14 @@ func TestPackageLevels(t *testing.T) {
 		}
 	}
 }
+
+// TestConfigFileOfTwo: what would be passed over in silence is refused.
+func TestConfigFileOfTwo(t *testing.T) {
+	for text, want := range map[string]string{
+		"name: a\n---\nname: b\n": ":2: a second document begins here",
+		"name: a\n---\n{":         "did not find",
+	} {
+		_, err := parse([]string{"--config-file", writeFile(t, text)}, nil)
+		ended(t, err, 1, want)
+	}
+}

@@ -113,3 +113,11 @@ func (h *hostPort) Set(text string) error {
 	h.host, h.port = host, port
 	return nil
 }
+
+// Redacted is the value of a flag as it may be logged: the password in a URL is left out.
+func Redacted(value string) string {
+	if u, err := url.Parse(value); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return value
+}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// What stops a member for good. The texts are those of etcd.
+// What stops a member for good. The texts are those of etcd, but for ErrLost, on which etcd crashes.
 var (
 	// ErrBadEndpoint: what answers under the URL is not etcd's v2 keys.
 	ErrBadEndpoint = errors.New("discovery: bad discovery endpoint")
@@ -15,6 +15,8 @@ var (
 	ErrFull = errors.New("discovery: cluster is full")
 	// ErrDuplicateID: this member has registered before, and has lost its data since.
 	ErrDuplicateID = errors.New("discovery: found duplicate id")
+	// ErrLost: this member has registered, but is not among the members that the service names in the end, or not as it registered.
+	ErrLost = errors.New("discovery: this member's registration was removed or changed")
 	// ErrDuplicateName: two of the members have one name.
 	ErrDuplicateName = errors.New("discovery: found duplicate name")
 	// ErrInvalidURL: somebody has registered something that is no list of NAME=URL.

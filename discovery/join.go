@@ -62,6 +62,11 @@ type member struct {
 	done      bool // it is registered
 }
 
+// isLost reports whether a member, unless it is nil, is missing or was changed. Its ID and its name must be those that it knows.
+func (m *member) isLost(nodes []node) bool {
+	return m != nil && !slices.ContainsFunc(nodes, func(n node) bool { return n.name() == m.id && n.Value == m.value })
+}
+
 // search is one search for the members of a token.
 type search struct {
 	*client
@@ -79,6 +84,8 @@ func (s Service) find(ctx context.Context, self *member) ([]config.Member, error
 		began := time.Now()
 		nodes, size, err := at.attempt(ctx)
 		switch {
+		case err == nil && self.isLost(nodes):
+			return nil, ErrLost
 		case err == nil:
 			return parse(nodes, size)
 		case !errors.Is(err, errUnreachable):

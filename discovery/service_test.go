@@ -129,6 +129,10 @@ func TestStrangeAnswers(t *testing.T) {
 		"own, full":      {[]string{size2, dir(9, "4:1:a", "5:b:b"), `412 9 {"errorCode":105,"message":"Key already exists","cause":"/r/t/1","index":9}`}, ErrDuplicateID},
 		"own, too late":  {[]string{size2, dir(9, "4:a:a", "5:b:b", "6:1:c")}, ErrFull},
 		"late in a race": {[]string{size2, dir(9, "4:a:a"), event("create", "1", 12), event("create", "1", 12), size2, dir(12, "4:a:a", "11:b:b", "12:1:c")}, ErrFull},
+		"own, removed": {[]string{size2, dir(9, "4:a:a"), event("create", "1", 12), event("create", "1", 12), size2, dir(13, "4:a:a"),
+			event("create", "b", 14)}, ErrLost},
+		"own, other value": {[]string{size2, dir(9, "4:a:a"), event("create", "1", 12), event("create", "1", 12), size2,
+			dir(13, "4:a:a", "12:1:c")}, ErrLost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, service := serve(t, c.answers...)

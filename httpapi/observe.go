@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -40,7 +39,8 @@ type Timing struct {
 	Apply  time.Duration // until it was applied and could be read
 }
 
-// timed is a context that a Timing can be found in. It lives as long as a call of Server.Do.
+// timed is a context that a Timing can be found in. It must not be used again for another command: a timeout below it that
+// passes just as Server.Do returns still looks at it, from a goroutine of package context.
 type timed struct {
 	context.Context
 	timing Timing
@@ -61,9 +61,6 @@ func TimingOf(ctx context.Context) *Timing {
 	t, _ := ctx.Value(timingKey{}).(*Timing)
 	return t
 }
-
-// timedPool: nothing may hold on to the context of a command once Do has returned.
-var timedPool = sync.Pool{New: func() any { return new(timed) }}
 
 // progress is how far a request on the keys API has come, for the metrics and the log of slow ones.
 type progress struct {
@@ -93,7 +90,11 @@ func (h *handler) finish(r *http.Request, p *progress, quorum bool) {
 // slowLines bounds the lines about slow requests: an overloaded server must not be slower for telling of it.
 var slowLines = rate.Every(100 * time.Millisecond)
 
-const slowBurst = 10
+const (
+	slowBurst = 10
+	// maxSlowPath is how many bytes of a path are logged: it may have a megabyte, and any client can be slow.
+	maxSlowPath = 512
+)
 
 // logSlow says where the time went.
 func (h *handler) logSlow(r *http.Request, p *progress, took time.Duration) {
@@ -103,7 +104,8 @@ func (h *handler) logSlow(r *http.Request, p *progress, took time.Duration) {
 		return
 	}
 	fields := []zap.Field{
-		zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("remote", r.RemoteAddr), zap.Int("status", p.status),
+		zap.String("method", r.Method), zap.String("path", r.URL.Path[:min(len(r.URL.Path), maxSlowPath)]),
+		zap.String("remote", r.RemoteAddr), zap.Int("status", p.status),
 		zap.Duration("took", took), zap.Duration("request", p.read),
 	}
 	if p.timing != (Timing{}) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -104,6 +105,13 @@ func TestSlowRequests(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, fields[name], want)
 		}
 	}
+	long := "/v2/keys/" + strings.Repeat("x", 10_000)
+	logs.TakeAll()
+	g = &rig{s.lone, New(s, options)}
+	g.do("PUT", long, "")
+	if path := logs.All()[0].ContextMap()["path"]; path != long[:maxSlowPath] {
+		t.Errorf("%v is logged of a long path", path)
+	}
 	if line.Level != zapcore.WarnLevel || line.Message != "slow request" {
 		t.Errorf("%v %q", line.Level, line.Message)
 	}
@@ -178,4 +186,32 @@ func TestProfiles(t *testing.T) {
 	if w := on.do("PUT", "/debug/pprof/heap", ""); w.Code != 405 {
 		t.Errorf("PUT: %d", w.Code)
 	}
+}
+
+// expiring is a member whose commands all run out of time.
+type expiring struct{ *lone }
+
+func (expiring) Do(ctx context.Context, _ store.Command) (store.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
+	defer cancel()
+	<-ctx.Done()
+	return store.Result{}, &Failure{Status: http.StatusInternalServerError, Cause: "etcdserver: request timed out"}
+}
+
+// A timeout passes in a goroutine of its own, which still has the context of a command in its hands when that has been answered.
+func TestManyTimeouts(t *testing.T) {
+	h := New(expiring{newLone(t, store.Options{})}, Options{})
+	var clients sync.WaitGroup
+	for range 100 {
+		clients.Go(func() {
+			for range 50 {
+				r := httptest.NewRequest("PUT", "/v2/keys/a?value=1", nil).WithContext(t.Context())
+				w := newRecorder()
+				if h.ServeHTTP(w, r); w.Code != 500 {
+					t.Errorf("%d", w.Code)
+				}
+			}
+		})
+	}
+	clients.Wait()
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // watch answers with the next event, or with one after the other: keys-api spec, section 15. The headers go out at once:
-// they tell the client that no event from now on is missed. Nothing but the watcher and the head of the request is kept while
-// it waits.
+// they tell the client that no event from now on is missed. Nothing but the watcher and the path of the request is kept while
+// it waits: with HTTP/2 a few bytes of a compressed head can be a megabyte here.
 func (h *handler) watch(w http.ResponseWriter, r *http.Request, c *store.Command) error {
 	if err := passOver(w, r); err != nil {
 		return err
@@ -30,6 +30,7 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request, c *store.Command
 	if flush() != nil {
 		return nil // the client has gone
 	}
+	clear(r.Header)
 	for {
 		e, err := watcher.Next(r.Context())
 		if err != nil {

@@ -9,12 +9,9 @@ import (
 
 // write sends a command through the log and answers with its event.
 func (h *handler) write(w http.ResponseWriter, r *http.Request, c *store.Command, p *progress) error {
-	t := timedPool.Get().(*timed)
-	t.Context = r.Context()
+	t := &timed{Context: r.Context()}
 	result, err := h.server.Do(t, *c)
 	p.timing = t.timing
-	*t = timed{}
-	timedPool.Put(t)
 	p.carried = h.now().Sub(p.began)
 	if err != nil {
 		return err

@@ -76,8 +76,9 @@ func New(version string, span func() (oldest, last uint64), read func() State) *
 	return m
 }
 
-// ServeHTTP answers a scrape, in Prometheus' text format.
+// ServeHTTP answers a scrape, in Prometheus' text format, whatever else is asked for.
 func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Header.Del("Accept") // a Prometheus that reads native histograms would be given protobuf
 	m.handler.ServeHTTP(&plainWriter{ResponseWriter: w}, r)
 }
 

@@ -7,8 +7,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -84,6 +86,9 @@ func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 		if r.Context().Err() != nil {
 			return nil, err // the client's doing
 		}
+		if broken := new(bodyError); errors.As(err, &broken) {
+			return nil, broken
+		}
 		p.metrics.drop(r, sendingFailed)
 		p.failed(e, err)
 		if sent && !repeatable(r) {
@@ -110,22 +115,49 @@ func (p *Proxy) try(r *http.Request, e *endpoint) (resp *http.Response, sent boo
 	target := *r.URL
 	target.Scheme, target.Host = e.url.Scheme, e.url.Host
 	out.URL = &target
+	body := &passedBody{Reader: r.Body}
 	if r.Body != nil {
-		out.Body = io.NopCloser(r.Body) // the next member may need it
+		out.Body = body
 	}
 	resp, err = p.transport.RoundTrip(out)
+	if broken := body.broken.Load(); err != nil && broken != nil {
+		err = broken
+	}
 	return resp, s.anything(), err
 }
+
+// passedBody is a body on its way to one member. It is not closed, since the next member may need it, and remembers why it
+// could not be read to its end. net/http reads it in a goroutine of its own.
+type passedBody struct {
+	io.Reader
+	broken atomic.Pointer[bodyError]
+}
+
+func (b *passedBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		b.broken.Store(&bodyError{err})
+	}
+	return n, err
+}
+
+func (b *passedBody) Close() error { return nil }
+
+// bodyError says that a request failed because of its client: no member is to blame.
+type bodyError struct{ error }
 
 // refuse answers for members that did not.
 func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var tried noAnswerError
+	var body *bodyError
 	switch {
 	case errors.Is(err, errNoEndpoint):
 		writeMessage(w, http.StatusServiceUnavailable, err)
 	case errors.As(err, &tried):
 		writeMessage(w, http.StatusBadGateway, err)
-	default: // the client has gone, or its watch was stopped
+	case errors.As(err, &body) && !errors.Is(body.error, os.ErrDeadlineExceeded):
+		writeMessage(w, http.StatusBadRequest, fmt.Errorf("proxy: failed to read request body: %w", body.error))
+	default: // the client has gone or is too slow, or its watch was stopped
 		panic(http.ErrAbortHandler)
 	}
 }

@@ -21,6 +21,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.metrics.come(r)
+	delete(r.Header, "Cookie") // no member reads them; with HTTP/2 a watch would keep much more of them than the client has sent
 	if r.ContentLength != 0 {
 		r.Body = newPacedBody(w, r.Body, p.pace)
 	}
