@@ -12,12 +12,7 @@ set -u
 endpoint=$1
 key=/etcdctl-auth-$$
 login=
-export ETCDCTL_API=2 ETCDCTL_ENDPOINTS=$endpoint
-
-fail() {
-    printf 'etcdctl: %s\n' "$*" >&2
-    exit 1
-}
+. "${BASH_SOURCE[0]%/*}/expect.sh"
 
 # run ARGS... runs etcdctl as $login and keeps what it printed, and its status.
 run() {
@@ -25,28 +20,6 @@ run() {
     output=$(etcdctl ${login:+-u "$login"} "$@" 2>&1)
     status=$?
     output=$(sed -E 's/ \[[0-9]+\]$/ [N]/; s/^Roles: +/Roles: /' <<<"$output")
-}
-
-# result STATUS OUTPUT compares both with what the last run gave.
-result() {
-    [ "$status" = "$1" ] || fail "$command: want status $1, got $status: $output"
-    [ "$output" = "$2" ] || fail "$command:"$'\nwant: '"$2"$'\ngot:  '"$output"
-}
-
-# prints WANT ARGS... is for a command that succeeds.
-prints() {
-    local want=$1
-    shift
-    run "$@"
-    result 0 "$want"
-}
-
-# fails STATUS WANT ARGS... is for one that fails.
-fails() {
-    local code=$1 want=$2
-    shift 2
-    run "$@"
-    result "$code" "$want"
 }
 
 # passwd USER PASSWORD answers the prompt.

@@ -13,18 +13,7 @@ scratch=$(mktemp -d)
 watcher=
 trap 'if [ -n "$watcher" ]; then kill "$watcher"; fi; rm -rf "$scratch"' EXIT
 
-export ETCDCTL_API=2 ETCDCTL_ENDPOINTS=$endpoint
-
-fail() {
-    printf 'etcdctl: %s\n' "$*" >&2
-    exit 1
-}
-
-# result STATUS OUTPUT compares both with what the last run of etcdctl gave.
-result() {
-    [ "$status" = "$1" ] || fail "$command: want status $1, got $status: $output"
-    [ "$output" = "$2" ] || fail "$command:"$'\nwant: '"$2"$'\ngot:  '"$output"
-}
+. "${BASH_SOURCE[0]%/*}/expect.sh"
 
 # run ARGS... runs etcdctl and keeps what it printed, and its status.
 run() {
@@ -32,22 +21,6 @@ run() {
     output=$(etcdctl "$@" 2>&1)
     status=$?
     output=$(sed -E 's/(Index"?: ?)[0-9]+/\1N/g; s/ \[[0-9]+\]$/ [N]/' <<<"$output")
-}
-
-# prints WANT ARGS... is for a command that succeeds.
-prints() {
-    local want=$1
-    shift
-    run "$@"
-    result 0 "$want"
-}
-
-# fails STATUS WANT ARGS... is for one that fails.
-fails() {
-    local code=$1 want=$2
-    shift 2
-    run "$@"
-    result "$code" "$want"
 }
 
 # index KEY prints the index at which a key was last written.
