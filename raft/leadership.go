@@ -37,7 +37,7 @@ func (l *loop) upTo(limit time.Duration) time.Duration {
 // hear it and refuse their pre-vote (replication design, section 2). If nobody leads
 // in time for an answer from everywhere, it does so again.
 func (l *loop) campaignEarly() {
-	if l.lead != l.hurryFor || l.leading || l.rules.made == 0 || l.replaying() {
+	if l.lead != 0 && l.lead != l.hurryFor || l.leading || l.rules.made == 0 || l.replaying() {
 		return
 	}
 	if err := l.rn.ForgetLeader(); err != nil {
