@@ -206,6 +206,12 @@ const (
 // etcdPulse is how often a leader lets etcd members apply something, as etcd's leader does.
 const etcdPulse = 500 * time.Millisecond
 
+// overwritten reports whether what this member has published is gone: an etcd that was
+// in its place before has had its own word carried out late.
+func (s *server) overwritten() bool {
+	return slices.ContainsFunc(s.View().Members(), func(m store.Member) bool { return m.ID == s.MemberID() && m.Pando == 0 })
+}
+
 // expire runs until the server stops. Keys expire through the log only: the
 // leader proposes its clock, and every member removes the same keys at the same
 // index (etcd-compat spec, section 3).
@@ -216,7 +222,7 @@ func (s *server) expire() {
 		select {
 		case <-next.C:
 			now := time.Now()
-			if !s.published && s.Healthy() {
+			if (!s.published || s.overwritten()) && s.Healthy() {
 				s.publish()
 			}
 			s.settleVersion()

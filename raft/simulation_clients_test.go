@@ -100,7 +100,8 @@ func (s *simulation) propose(m *simMember, id uint64, data []byte, patience time
 	})
 }
 
-// publish has a member publish what it is, again and again until everybody knows.
+// publish has a member publish what it is, at least once in each life, and until everybody knows: what an earlier life has
+// published may come true later.
 func (m *simMember) publish() {
 	level := 1
 	if m.etcd {
@@ -108,7 +109,7 @@ func (m *simMember) publish() {
 	}
 	m.after(m.s.plan.about(50*time.Millisecond), func() {
 		switch g := m.sm.published; {
-		case g.Levels[m.id] == level && !m.etcd, m.told:
+		case m.told && (m.etcd || g.Levels[m.id] == level):
 		case !slices.Contains(g.Members, m.id) || !isClosed(m.node.Ready()):
 			m.publish()
 		default:
