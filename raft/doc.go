@@ -20,6 +20,13 @@
 // ends with the leadership or the node. A snapshot is received, verified and decoded
 // by whoever calls ReceiveSnapshot; the disk and the apply goroutine install it.
 //
+// # Two ways of living
+//
+// A cluster of Pandos lives by rules that etcd 2.3 does not know (pre-vote, check of the
+// quorum, learners, leadership that is handed over); one with etcd members by theirs.
+// Which it is follows from the log: see level.go, and mixed.go for what goes to and
+// from an etcd.
+//
 // # What a caller may rely on
 //
 //   - Propose returns a result only after the entry is on disk on a quorum and

@@ -1,10 +1,9 @@
 package raft
 
 import (
+	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
-
-	etcdraft "go.etcd.io/raft/v3"
 )
 
 // The cluster's level says by which rules its members live (replication design,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -106,7 +107,7 @@ func TestLevelZero(t *testing.T) {
 		if err := reader.node.ReadIndex(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if texts := reader.sm.texts(); !contains(texts, fmt.Sprint(i)) {
+		if texts := reader.sm.texts(); !slices.Contains(texts, fmt.Sprint(i)) {
 			t.Fatalf("after write %d another member sees %q", i, texts)
 		}
 	}
@@ -122,15 +123,6 @@ func TestLevelZero(t *testing.T) {
 	if s := c.rigs[lead].node.Status(); s.Term != term {
 		t.Errorf("an alarm caused an election: term %d after %d", s.Term, term)
 	}
-}
-
-func contains(texts []string, text string) bool {
-	for _, t := range texts {
-		if t == text {
-			return true
-		}
-	}
-	return false
 }
 
 // Writers and readers at every member go on while the level changes to and fro, and
@@ -216,7 +208,7 @@ func TestProposalsOfEtcd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.await(text, func() bool { return contains(c.rigs[from].sm.texts(), text) })
+		c.await(text, func() bool { return slices.Contains(c.rigs[from].sm.texts(), text) })
 	}
 	from := lead%3 + 1
 	err = c.rigs[lead].node.Process(context.Background(), &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &from, To: &lead,
@@ -256,7 +248,7 @@ func TestNoZombiesAtLevelZero(t *testing.T) {
 	c.leader()
 	old.mustPropose("after it")
 	c.equal(1)
-	if contains(old.sm.texts(), "zombie") {
+	if slices.Contains(old.sm.texts(), "zombie") {
 		t.Error("what was answered with an error was carried out")
 	}
 }
