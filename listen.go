@@ -118,11 +118,24 @@ type limitedConn struct {
 	head *httpapi.Head
 	end  *time.Timer // of one too many; nil if it may stay
 	once sync.Once
+	// unread is what package front has read of a request that it has handed on.
+	unread []byte
 }
 
+// NetConn implements front.Conn.
+func (c *limitedConn) NetConn() net.Conn { return c.Conn }
+
+// Unread implements front.Conn.
+func (c *limitedConn) Unread(b []byte) { c.unread = b }
+
 // Read meters what a request's head takes.
-func (c *limitedConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
+func (c *limitedConn) Read(p []byte) (n int, err error) {
+	if len(c.unread) > 0 {
+		n = copy(p, c.unread)
+		c.unread = c.unread[n:]
+	} else {
+		n, err = c.Conn.Read(p)
+	}
 	if refused := c.head.Count(p[:n]); refused != nil {
 		return 0, refused
 	}
@@ -132,7 +145,7 @@ func (c *limitedConn) Read(p []byte) (int, error) {
 // Head implements httpapi.Conn.
 func (c *limitedConn) Head() *httpapi.Head { return c.head }
 
-// Refused implements httpapi.Conn.
+// Refused implements httpapi.Conn and front.Conn.
 func (c *limitedConn) Refused() bool { return c.end != nil }
 
 // CloseWrite lets the HTTP server say that it is done before it closes a

@@ -13,6 +13,7 @@ import (
 	"pando/auth"
 	"pando/config"
 	"pando/eventhistory"
+	"pando/front"
 	"pando/httpapi"
 	"pando/metrics"
 	"pando/raft"
@@ -39,6 +40,7 @@ type server struct {
 	transport *transport.Transport
 
 	clients                 listeners // bound sockets of the client port
+	front                   *front.Server
 	clientPort, membersPort *http.Server
 
 	life   context.Context // ends when the server begins to stop
@@ -89,8 +91,7 @@ func start(cfg *config.Config, log *zap.Logger, levels *logLevels) (*server, err
 	clients.limit(connections)
 	peers.limit(peerConnections)
 	s.auth = auth.NewService(s, log)
-	s.clientPort = httpapi.NewHTTPServer(s.api(levels), log, portLimits(cfg))
-	s.serve(clients, s.clientPort, "client", s.certs.clients.Server(clientProtocols(cfg.ClientTLS)...))
+	s.serveAPI(s.api(levels))
 	s.membersPort = httpapi.NewHTTPServer(s.peerHandler(), log, peerLimits())
 	follow := s.membersPort.ConnState
 	s.membersPort.ConnState = func(c net.Conn, state http.ConnState) {
@@ -102,6 +103,20 @@ func start(cfg *config.Config, log *zap.Logger, levels *logLevels) (*server, err
 	go s.housekeeping()
 	return s, nil
 }
+
+// serveAPI begins to answer clients.
+func (s *server) serveAPI(api http.Handler) {
+	limits := portLimits(s.cfg)
+	s.clientPort = httpapi.NewHTTPServer(api, s.log, limits)
+	s.front = front.New(api, front.Options{
+		HeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout, BodyTimeout: bodyTimeout,
+		HeaderBytes: limits.HeaderBytes, Logger: s.log.Named(logAPI),
+	})
+	s.serveClients(s.clients, s.front, s.clientPort, s.certs.clients.Server(clientProtocols(s.cfg.ClientTLS)...))
+}
+
+// bodyTimeout is how long the body of a plain request may take: it is no longer than a chunk of those that httpapi reads.
+const bodyTimeout = 30 * time.Second
 
 // startNode opens the data directory, starts the engine and connects it to the
 // other members.
@@ -164,10 +179,12 @@ func (s *server) close() error {
 	defer cancel()
 	s.handOver(ctx)
 	s.store.StopWatches()
+	s.front.Shutdown(ctx)
 	shutdown(ctx, s.clientPort)
 	s.transport.Stop()
 	shutdown(ctx, s.membersPort)
 	err := s.node.Close()
+	s.front.Wait()
 	s.wg.Wait()
 	if err = s.why(err); err == nil {
 		s.log.Info("stopped: everything that was acknowledged is on disk")
@@ -279,8 +296,8 @@ func (s *server) WaitReady(ctx context.Context) error {
 func (s *server) View() *store.View { return s.store.View() }
 
 // Watch registers a watcher.
-func (s *server) Watch(path string, recursive, stream bool, waitIndex uint64) (*eventhistory.Watcher, error) {
-	return s.store.Watch(path, recursive, stream, waitIndex)
+func (s *server) Watch(path string, recursive, stream bool, waitIndex uint64, wake func()) (*eventhistory.Watcher, error) {
+	return s.store.Watch(path, recursive, stream, waitIndex, wake)
 }
 
 // ClusterID is the cluster's ID.

@@ -3,11 +3,14 @@ package main
 import (
 	"crypto/tls"
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"sync"
 
 	"go.uber.org/zap"
+
+	"pando/front"
 )
 
 // process is what runs until it is told to stop: a member or a proxy.
@@ -41,14 +44,31 @@ func (s *service) signals() <-chan os.Signal { return s.stop }
 func (s *service) serve(ls listeners, port *http.Server, kind string, secured *tls.Config) {
 	for _, l := range ls {
 		s.log.Info("serving " + kind + " requests on " + l.url())
-		s.wg.Add(1)
-		go func() {
-			defer s.wg.Done()
-			if err := port.Serve(l.accepting(secured)); err != nil && !errors.Is(err, http.ErrServerClosed) {
-				s.fail(err)
-			}
-		}()
+		s.accept(port.Serve, l.accepting(secured))
 	}
+}
+
+// serveClients is serve for the client port of a member, where plain requests are served by f, and only what it hands on, and
+// what comes over TLS, by port.
+func (s *service) serveClients(ls listeners, f *front.Server, port *http.Server, secured *tls.Config) {
+	s.accept(port.Serve, f.Others())
+	for _, l := range ls {
+		s.log.Info("serving client requests on " + l.url())
+		if l.secure {
+			s.accept(port.Serve, l.accepting(secured))
+		} else {
+			s.accept(f.Serve, l.Listener)
+		}
+	}
+}
+
+// accept runs what accepts from a listener. If that fails before the port is shut down, the service does.
+func (s *service) accept(serve func(net.Listener) error, from net.Listener) {
+	s.wg.Go(func() {
+		if err := serve(from); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			s.fail(err)
+		}
+	})
 }
 
 // fail ends the service because of err; only the first one counts.

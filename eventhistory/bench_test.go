@@ -63,7 +63,7 @@ func BenchmarkParkedWatcher(b *testing.B) {
 			hub, watchers := New(1000), make([]*Watcher, b.N)
 			before := heap()
 			for i := range watchers {
-				watchers[i], _ = hub.Watch(path(i), false, false, 0)
+				watchers[i], _ = hub.Watch(path(i), false, false, 0, nil)
 			}
 			b.ReportMetric(float64(heap()-before)/float64(b.N), "B/watcher")
 			for _, w := range watchers {

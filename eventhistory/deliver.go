@@ -16,6 +16,10 @@ func (h *Hub) Notify() {
 }
 
 func (w *Watcher) signal() {
+	if w.call != nil {
+		w.call()
+		return
+	}
 	select {
 	case w.wake <- struct{}{}:
 	default:

@@ -85,7 +85,7 @@ func (b *bench) set(keys ...string) {
 
 func (b *bench) watch(path string, recursive, stream bool, waitIndex uint64) *Watcher {
 	b.t.Helper()
-	w, err := b.hub.Watch(path, recursive, stream, waitIndex)
+	w, err := b.hub.Watch(path, recursive, stream, waitIndex, nil)
 	if err != nil {
 		b.t.Fatalf("watch %s from %d: %v", path, waitIndex, err)
 	}

@@ -77,7 +77,10 @@ func (h *Hub) append(c Change) {
 // Watch registers a watcher at path. A waitIndex of 0 means from now on; one inside the window finds past events; one
 // beyond the current index waits for it. One older than the window is answered with a *ClearedError, and any with
 // ErrStopped when the hub has stopped.
-func (h *Hub) Watch(path string, recursive, stream bool, waitIndex uint64) (*Watcher, error) {
+//
+// wake is called whenever Poll may have something to tell, from any goroutine, some of which have others waiting for them: it has to be
+// quick, and calls nothing of the hub. A watcher without one is for Next.
+func (h *Hub) Watch(path string, recursive, stream bool, waitIndex uint64, wake func()) (*Watcher, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.asked++
@@ -98,7 +101,9 @@ func (h *Hub) Watch(path string, recursive, stream bool, waitIndex uint64) (*Wat
 			return w, nil
 		}
 	}
-	w.wake = make(chan struct{}, 1)
+	if w.call = wake; wake == nil {
+		w.wake = make(chan struct{}, 1)
+	}
 	w.point = h.root.register(path)
 	h.count++
 	if !stream || waitIndex > win.last {

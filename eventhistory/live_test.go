@@ -159,12 +159,12 @@ func TestARemovalOfDeepDirectoriesCostsWhatIsWatched(t *testing.T) {
 	const depth = 4000
 	h := New(10)
 	deepest := "/d" + strings.Repeat("/a", depth)
-	plain, err := h.Watch(deepest, false, false, 0)
+	plain, err := h.Watch(deepest, false, false, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer plain.Close()
-	other, err := h.Watch("/d/b"+deepest, true, true, 0)
+	other, err := h.Watch("/d/b"+deepest, true, true, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

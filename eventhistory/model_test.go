@@ -164,7 +164,7 @@ func (m *model) watch() {
 	if m.rng.IntN(2) == 0 {
 		from = uint64(max(0, int(m.published)+3-m.rng.IntN(2*m.capacity+4)))
 	}
-	w, err := m.hub.Watch(path, m.rng.IntN(2) == 0, m.rng.IntN(2) == 0, from)
+	w, err := m.hub.Watch(path, m.rng.IntN(2) == 0, m.rng.IntN(2) == 0, from, nil)
 	var cleared *ClearedError
 	switch {
 	case m.stopped:

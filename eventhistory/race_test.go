@@ -22,7 +22,7 @@ func TestConcurrentWatchers(t *testing.T) {
 	for range 2 {
 		passing.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
-				w, err := b.hub.Watch(fmt.Sprint("/", i%(2*keys)), i%2 == 0, i%3 == 0, 0)
+				w, err := b.hub.Watch(fmt.Sprint("/", i%(2*keys)), i%2 == 0, i%3 == 0, 0, nil)
 				if err != nil {
 					return
 				}
@@ -52,7 +52,7 @@ func (b *bench) follow(ctx context.Context, key int, stream bool, n int) {
 	for i := range n {
 		if w == nil {
 			var err error
-			if w, err = b.hub.Watch(path, false, stream, from); err != nil {
+			if w, err = b.hub.Watch(path, false, stream, from, nil); err != nil {
 				b.t.Errorf("%s from %d: %v", path, from, err)
 				return
 			}

@@ -56,7 +56,7 @@ func TestClearedHistory(t *testing.T) {
 	for _, recursive := range []bool{false, true} {
 		for _, stream := range []bool{false, true} {
 			b.watch("/k", recursive, stream, before+101)
-			_, err := b.hub.Watch("/k", recursive, stream, before+100)
+			_, err := b.hub.Watch("/k", recursive, stream, before+100, nil)
 			cleared := new(ClearedError)
 			if !errors.As(err, &cleared) || cleared.Index != 1103 {
 				t.Fatalf("got %v, want the history cleared at index 1103", err)
@@ -115,7 +115,7 @@ func TestGapStartsTheWindowAnew(t *testing.T) {
 	b.set("/k", "/k")
 	b.store.index = 50
 	b.set("/k")
-	if _, err := b.hub.Watch("/k", false, false, 50); err == nil {
+	if _, err := b.hub.Watch("/k", false, false, 50, nil); err == nil {
 		t.Error("index 50 was never published and is accepted")
 	}
 	b.wants(b.watch("/k", false, false, 51), 51)

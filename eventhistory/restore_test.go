@@ -53,7 +53,7 @@ func TestRestoreCutsThoseItCannotTell(t *testing.T) {
 	}
 	b.wants(later) // it wants no event that is missing
 	var cleared *ClearedError
-	if _, err := b.hub.Watch("/c", false, false, 3); !errors.As(err, &cleared) || cleared.Oldest != 4 {
+	if _, err := b.hub.Watch("/c", false, false, 3, nil); !errors.As(err, &cleared) || cleared.Oldest != 4 {
 		t.Errorf("a watch from 3: %v", err)
 	}
 }
@@ -87,7 +87,7 @@ func TestRestoreDropsWhatHasAGap(t *testing.T) {
 		if h.Len() != c.kept {
 			t.Errorf("kept %d events, want %d", h.Len(), c.kept)
 		}
-		w, err := h.Watch("/x", false, false, c.index+1)
+		w, err := h.Watch("/x", false, false, c.index+1, nil)
 		if err != nil || w.StartIndex() != c.index {
 			t.Errorf("a watch from the next index: %v", err)
 		}

@@ -156,7 +156,7 @@ func TestStop(t *testing.T) {
 			t.Errorf("%v, want ErrStopped", err)
 		}
 	}
-	if _, err := b.hub.Watch("/k", false, false, 0); !errors.Is(err, ErrStopped) {
+	if _, err := b.hub.Watch("/k", false, false, 0, nil); !errors.Is(err, ErrStopped) {
 		t.Errorf("a new watch: %v", err)
 	}
 }

@@ -16,8 +16,9 @@ type Watcher struct {
 
 	// event has been handed over and not been taken yet. It is set under the hub's mutex and taken without.
 	event atomic.Pointer[Event]
-	// wake has room for one token: look again. nil if the watcher never has to wait.
+	// wake has room for one token: look again. nil if the watcher never has to wait, or has call instead.
 	wake chan struct{}
+	call func()
 
 	// The rest belongs to the hub's mutex.
 
@@ -43,14 +44,20 @@ var (
 // StartIndex is the etcd index at which the watch was accepted, what its X-Etcd-Index says.
 func (w *Watcher) StartIndex() uint64 { return w.accepted }
 
+// Poll returns the event of a one-shot watcher, or the next one of a stream, if there is one already; nil without an error if
+// there is none yet. The errors are ErrCleared and ErrStopped.
+func (w *Watcher) Poll() (*Event, error) {
+	if e := w.take(); e != nil {
+		return e, nil
+	}
+	return w.hub.advance(w)
+}
+
 // Next waits for the event of a one-shot watcher, or the next one of a stream. The error is ErrCleared, ErrStopped or that
 // of ctx; after one of the latter a call may be repeated. A one-shot watcher answers its event again when asked again.
 func (w *Watcher) Next(ctx context.Context) (*Event, error) {
 	for {
-		if e := w.take(); e != nil {
-			return e, nil
-		}
-		if e, err := w.hub.advance(w); e != nil || err != nil {
+		if e, err := w.Poll(); e != nil || err != nil {
 			return e, err
 		}
 		select {

@@ -51,6 +51,10 @@ func (h *handler) readForm(w http.ResponseWriter, r *http.Request, f *form) erro
 	if err != nil || !isForm {
 		return err
 	}
+	if whole, ok := r.Body.(interface{ Whole() string }); ok && r.ContentLength <= h.limits.BodyBytes {
+		f.text = whole.Whole() // it came with the head: package front
+		return nil
+	}
 	chunk := chunks.Get().(*[chunkSize]byte)
 	defer chunks.Put(chunk)
 	b := bodyReader{w: w, body: r.Body, chunk: chunk[:], max: h.limits.BodyBytes}

@@ -27,8 +27,8 @@ type Server interface {
 	WaitReady(ctx context.Context) error
 	// View is the state as last published.
 	View() *store.View
-	// Watch registers a watcher; the errors are those of eventhistory.
-	Watch(path string, recursive, stream bool, waitIndex uint64) (*eventhistory.Watcher, error)
+	// Watch registers a watcher; the errors and wake are those of eventhistory.
+	Watch(path string, recursive, stream bool, waitIndex uint64, wake func()) (*eventhistory.Watcher, error)
 	// ClusterID and MemberID never change.
 	ClusterID() uint64
 	MemberID() uint64

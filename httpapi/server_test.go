@@ -99,8 +99,8 @@ func (s *lone) Leader() uint64                  { return s.leader }
 func (s *lone) Healthy() bool                   { return !s.sick }
 func (s *lone) NotPando() []string              { return s.others }
 
-func (s *lone) Watch(path string, recursive, stream bool, waitIndex uint64) (*eventhistory.Watcher, error) {
-	return s.store.Watch(path, recursive, stream, waitIndex)
+func (s *lone) Watch(path string, recursive, stream bool, waitIndex uint64, wake func()) (*eventhistory.Watcher, error) {
+	return s.store.Watch(path, recursive, stream, waitIndex, wake)
 }
 
 // rig is a handler over a lone member.

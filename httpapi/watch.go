@@ -7,9 +7,18 @@ import (
 	"pando/store"
 )
 
+// parker is a http.ResponseWriter whose answer can wait without a goroutine: package front has them.
+type parker interface {
+	http.ResponseWriter
+	// Waker returns what makes the answer go on, from any goroutine.
+	Waker() (wake func())
+	// Park is called with the answer's header set. goOn is called at once and whenever wake was called; when it returns true the
+	// answer is complete. end is called once, when the answer is complete or the client has gone.
+	Park(goOn func(http.ResponseWriter) (done bool), end func())
+}
+
 // watch answers with the next event, or with one after the other: keys-api spec, section 15. The headers go out at once:
-// they tell the client that no event from now on is missed. Nothing but the watcher and the path of the request is kept while
-// it waits: with HTTP/2 a few bytes of a compressed head can be a megabyte here.
+// they tell the client that no event from now on is missed.
 func (h *handler) watch(w http.ResponseWriter, r *http.Request, c *store.Command) error {
 	if err := passOver(w, r); err != nil {
 		return err
@@ -17,37 +26,84 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request, c *store.Command
 	if !h.watchers.take(1) {
 		return &Failure{Status: http.StatusServiceUnavailable, Cause: causeTooManyWatchers}
 	}
-	defer h.watchers.give(1)
-	watcher, err := h.server.Watch(c.Path, c.Recursive, c.Stream, c.Since)
+	p, parks := w.(parker)
+	var wake func()
+	if parks {
+		wake = p.Waker()
+	}
+	watcher, err := h.server.Watch(c.Path, c.Recursive, c.Stream, c.Since, wake)
 	if err != nil {
+		h.watchers.give(1)
 		return err
 	}
-	defer watcher.Close()
+	answer := &watching{budget: &h.watchers, watcher: watcher, path: c.Path, stream: c.Stream}
 	v := h.server.View()
 	h.setHeaders(w, newPosition(watcher.StartIndex(), v.RaftIndex, v.RaftTerm))
 	w.WriteHeader(http.StatusOK)
-	flush := http.NewResponseController(w).Flush
-	if flush() != nil {
-		return nil // the client has gone
+	if parks {
+		p.Park(answer.goOn, answer.end)
+		return nil
 	}
-	clear(r.Header)
+	defer answer.end()
+	answer.wait(w, r)
+	return nil
+}
+
+// watching is an answer to a watch. Nothing else is kept while it waits: with HTTP/2 a few bytes of a compressed head can be a
+// megabyte here.
+type watching struct {
+	budget  *budget // that it was taken from
+	watcher *eventhistory.Watcher
+	path    string
+	stream  bool
+}
+
+func (a *watching) end() {
+	a.watcher.Close()
+	a.budget.give(1)
+}
+
+// goOn sends the events that there are, and returns true after the last one.
+func (a *watching) goOn(w http.ResponseWriter) (done bool) {
 	for {
-		e, err := watcher.Next(r.Context())
-		if err != nil {
-			endWatch(r, c.Stream)
-			return nil
+		e, err := a.watcher.Poll()
+		switch {
+		case err != nil && a.stream:
+			return true
+		case err != nil:
+			panic(http.ErrAbortHandler) // as in wait
+		case e == nil:
+			return false
 		}
-		err = sendEvent(w, e)
-		if err == nil && c.Stream && toldTwice(e, c.Path, watcher.StartIndex()) {
-			err = sendEvent(w, e)
-		}
-		if err != nil || !c.Stream {
-			return nil
-		}
-		if flush() != nil {
-			return nil
+		if a.send(w, e) != nil || !a.stream {
+			return true // to a client that has gone nothing is complete
 		}
 	}
+}
+
+// wait sends the events as they come, until the last one or until the client has gone.
+func (a *watching) wait(w http.ResponseWriter, r *http.Request) {
+	flush := http.NewResponseController(w).Flush
+	clear(r.Header)
+	for flush() == nil {
+		e, err := a.watcher.Next(r.Context())
+		if err != nil {
+			endWatch(r, a.stream)
+			return
+		}
+		if a.send(w, e) != nil || !a.stream {
+			return
+		}
+	}
+}
+
+// send sends an event, and a second time to whom the reference tells it twice.
+func (a *watching) send(w http.ResponseWriter, e *eventhistory.Event) error {
+	err := sendEvent(w, e)
+	if err == nil && a.stream && toldTwice(e, a.path, a.watcher.StartIndex()) {
+		err = sendEvent(w, e)
+	}
+	return err
 }
 
 // sendEvent sends one line. All who are told of an event share its encoding; that of a long one would take memory as long as

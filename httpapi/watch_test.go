@@ -115,7 +115,7 @@ func TestStopCutsAPollAndEndsAStream(t *testing.T) {
 	if body, err := io.ReadAll(stream.Body); err != nil || len(body) > 0 {
 		t.Errorf("stream: %q, %v", body, err)
 	}
-	if _, err := g.Watch("/1/k", false, false, 0); !errors.Is(err, eventhistory.ErrStopped) {
+	if _, err := g.Watch("/1/k", false, false, 0, nil); !errors.Is(err, eventhistory.ErrStopped) {
 		t.Error(err)
 	}
 	refused := dial(t, addr)

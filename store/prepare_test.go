@@ -18,9 +18,9 @@ func TestPreparedStateIsInstalledLater(t *testing.T) {
 		applyAll(ahead, putKey("/a", fmt.Sprint(i)))
 		applyAll(behind, putKey("/a", fmt.Sprint(i)))
 	}
-	parked, err := behind.Watch("/1/b", false, false, 0)
+	parked, err := behind.Watch("/1/b", false, false, 0, nil)
 	must(t, err)
-	stream, err := behind.Watch("/1", true, true, 0)
+	stream, err := behind.Watch("/1", true, true, 0, nil)
 	must(t, err)
 	applyAll(ahead, putKey("/b", "x"), putKey("/c", "y"))
 	install, err := behind.Prepare(bytes.NewReader(imageOf(t, ahead.Image())))
@@ -45,7 +45,7 @@ func TestPreparedStateIsInstalledLater(t *testing.T) {
 // A watch that missed more than the history holds is cut.
 func TestInstallingCutsWatchesThatMissedTooMuch(t *testing.T) {
 	ahead, behind := imageStore(10), imageStore(10)
-	w, err := behind.Watch("/1/a", false, true, 0)
+	w, err := behind.Watch("/1/a", false, true, 0, nil)
 	must(t, err)
 	for i := range 50 {
 		applyAll(ahead, putKey("/a", fmt.Sprint(i)))

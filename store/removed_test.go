@@ -29,7 +29,7 @@ func put(path, value string) store.Command {
 
 func watch(t *testing.T, s *store.Store, path string) *eventhistory.Watcher {
 	t.Helper()
-	w, err := s.Watch(path, false, false, 0)
+	w, err := s.Watch(path, false, false, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

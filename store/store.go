@@ -70,8 +70,8 @@ func (s *Store) View() *View { return s.view.Load() }
 
 // Watch starts to watch path, from any goroutine; the watcher has to be closed. A waitIndex of 0 means from now on. The
 // error is an *Error with code 401 if the history does not reach back to waitIndex, or eventhistory.ErrStopped.
-func (s *Store) Watch(path string, recursive, stream bool, waitIndex uint64) (*eventhistory.Watcher, error) {
-	w, err := s.hub.Watch(cleanPath(path), recursive, stream, waitIndex)
+func (s *Store) Watch(path string, recursive, stream bool, waitIndex uint64, wake func()) (*eventhistory.Watcher, error) {
+	w, err := s.hub.Watch(cleanPath(path), recursive, stream, waitIndex, wake)
 	var cleared *eventhistory.ClearedError
 	if errors.As(err, &cleared) {
 		return nil, NewError(CodeIndexCleared, cleared.Error(), cleared.Index)

@@ -75,11 +75,11 @@ func TestWatch(t *testing.T) {
 		apply(t, s, put("/1/a", "v"))
 	}
 	var refused *store.Error
-	if _, err := s.Watch("/1/a", false, false, 2); !errors.As(err, &refused) || refused.Code != 401 || refused.Index != 5 ||
+	if _, err := s.Watch("/1/a", false, false, 2, nil); !errors.As(err, &refused) || refused.Code != 401 || refused.Index != 5 ||
 		refused.Cause != "the requested history has been cleared [3/2]" {
 		t.Errorf("a watch from 2: %v", err)
 	}
-	w, err := s.Watch("1//a/", false, false, 3)
+	w, err := s.Watch("1//a/", false, false, 3, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestWatch(t *testing.T) {
 		t.Errorf("%d watchers", n)
 	}
 	s.StopWatches()
-	if _, err := s.Watch("/1/a", false, false, 0); !errors.Is(err, eventhistory.ErrStopped) {
+	if _, err := s.Watch("/1/a", false, false, 0, nil); !errors.Is(err, eventhistory.ErrStopped) {
 		t.Errorf("a watch after the stop: %v", err)
 	}
 }

@@ -26,10 +26,11 @@ var mayImport = map[string][]string{
 	"raft/transport": {"tlsconfig"},
 	"raft":           {"raft/wal", "snapshot", "fsys"},
 	"auth":           {"store"},
+	"front":          {},
 	"httpapi":        {"store", "eventhistory", "auth", "peerstats"},
 	"peerstats":      {},
 	"metrics":        {"store", "peerstats"},
-	"":               {"store", "eventhistory", "auth", "fsys", "config", "snapshot", "raft", "raft/transport", "tlsconfig", "httpapi", "peerstats", "metrics", "discovery", "proxy"}, // main
+	"":               {"store", "eventhistory", "auth", "fsys", "config", "snapshot", "raft", "raft/transport", "tlsconfig", "httpapi", "front", "peerstats", "metrics", "discovery", "proxy"}, // main
 }
 
 // TestImportGraph holds the product's packages to mayImport. Tests may import more, the tests' packages anything; but the

@@ -1,0 +1,172 @@
+package front
+
+import (
+	"net/http"
+	"slices"
+	"time"
+)
+
+// parkedAnswer is an answer whose head is known, and that goes on when something happens.
+type parkedAnswer struct {
+	goOn func(http.ResponseWriter) (done bool)
+	end  func()
+	// last: the connection ends with it.
+	last bool
+}
+
+// Waker returns what makes a parked answer go on, from any goroutine and at any time; it does not wait.
+func (w *response) Waker() func() { return w.conn.wake }
+
+// Park says that the answer, whose header and status are set, goes on later. goOn is called at once, and then whenever the
+// answer was woken, in any goroutine but in one at a time; it returns true when the answer is complete. end is called when it is,
+// or when the client has gone, or goOn has panicked, once; then nothing is called any more. The handler returns after Park,
+// and its request is no longer its.
+func (w *response) Park(goOn func(http.ResponseWriter) (done bool), end func()) {
+	w.waits = &parkedAnswer{goOn: goOn, end: end}
+}
+
+// park begins a parked answer with what there is already.
+func (w *response) park() verdict {
+	c := w.conn
+	c.waits = w.waits
+	w.begin(nil, false)
+	c.waits.last = w.last
+	return w.tell()
+}
+
+// tell calls goOn and sends what it gave. If the answer is complete, the connection waits for nothing but a request.
+func (w *response) tell() verdict {
+	c, waits := w.conn, w.conn.waits
+	if waits.goOn(w) {
+		w.end()
+		c.waits = nil
+		waits.end()
+		if waits.last || c.server.stopping.Load() {
+			return over
+		}
+	} else {
+		w.send()
+	}
+	if w.err != nil {
+		return over
+	}
+	return again
+}
+
+// stay parks a connection with its answer. The goroutine of its request calls it, and goes on with the next request if the
+// answer is completed meanwhile.
+func (c *conn) stay() verdict {
+	if c.have > 0 {
+		c.early = slices.Clone(c.buf[:c.have])
+	}
+	c.release()
+	for !c.park() {
+		if next := c.goOn(nil); next != again || c.waits == nil {
+			if next == again {
+				c.begin()
+			}
+			return next
+		}
+	}
+	return apart
+}
+
+// park leaves the connection to itself, unless it was woken meanwhile.
+func (c *conn) park() bool {
+	c.server.lot.enter(c)
+	early, at := c.early != nil, c.spot
+	if !c.state.CompareAndSwap(busy, parked) {
+		c.state.Store(busy) // it was woken
+		return false
+	}
+	if !early {
+		c.server.lot.listen(at)
+	}
+	return true
+}
+
+// goOn tells what there is to tell, for a member of the crew or in the goroutine of the request.
+func (c *conn) goOn(m *member) (next verdict) {
+	x := exchanges.Get().(*exchange)
+	w := &x.response
+	defer func() {
+		if p := recover(); p != nil {
+			c.panicked(p)
+			next = over
+		}
+		x.reset()
+		exchanges.Put(x)
+	}()
+	w.conn, w.status, w.begun, w.chunked, w.member = c, http.StatusOK, true, true, m
+	return w.tell()
+}
+
+// resume is what the crew does with a connection that was woken: it goes on until there is nothing more to tell. Afterwards it
+// is not the crew's any more.
+func (c *conn) resume(m *member) {
+	for {
+		if c.waits != nil {
+			if c.goOn(m) == over {
+				c.finish()
+				return
+			}
+		}
+		if c.waits == nil && c.early != nil {
+			c.server.wg.Go(c.serve)
+			return
+		}
+		if c.waits == nil {
+			c.restedAt.Store(time.Now().UnixNano())
+		}
+		if c.park() {
+			return
+		}
+	}
+}
+
+// wake is called when something has happened that the answer may wait for.
+func (c *conn) wake() {
+	for {
+		switch c.state.Load() {
+		case parked:
+			if c.state.CompareAndSwap(parked, busy) {
+				c.server.crew.take(c)
+				return
+			}
+		case busy:
+			if c.state.CompareAndSwap(busy, woken) {
+				return
+			}
+		default:
+			return
+		}
+	}
+}
+
+// heard is called when something comes from the client of a parked connection, or when that has gone.
+func (c *conn) heard() {
+	if !c.state.CompareAndSwap(parked, busy) {
+		return // whoever has it looks again
+	}
+	if c.waits == nil {
+		c.server.wg.Go(c.serve)
+		return
+	}
+	var b [512]byte
+	switch n, err := c.spot.read(b[:]); {
+	case n > 0:
+		c.early = slices.Clone(b[:n])
+	case n == 0 && err == nil: // the client has closed its side, and may still listen
+		_, _ = c.spot.tryWrite(lastChunk)
+		c.finish()
+		return
+	case !isAgain(err):
+		c.finish()
+		return
+	}
+	if !c.park() {
+		c.server.crew.take(c)
+	}
+}
+
+var lastChunk = []byte("0\r\n\r\n")
