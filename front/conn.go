@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -20,8 +21,10 @@ const (
 	minBuffer = 4 << 10
 	// maxRequest bounds the body of a plain request.
 	maxRequest = 32 << 10
-	// deadlineEvery is how old the deadline of an idle connection gets before it is set again.
-	deadlineEvery = time.Minute
+	// restAfter is how long a goroutine waits for the next request before the connection is parked; deadlineEvery how old that
+	// deadline gets before it is set again.
+	restAfter     = 5 * time.Second
+	deadlineEvery = time.Second
 )
 
 var (
@@ -52,7 +55,7 @@ type conn struct {
 	buffer *[minBuffer]byte // pooled; nil while parked
 	buf    []byte           // what has been read and not been used yet is buf[:have]
 	have   int
-	timed  time.Time // when the deadline of an idle connection was last set; zero: there is another
+	timed  time.Time // when the deadline of restAfter was last set; zero: there is another
 
 	spot  spot          // in the lot
 	waits *parkedAnswer // the answer that goes on when something happens; nil if there is none
@@ -77,6 +80,7 @@ type verdict int
 const (
 	again verdict = iota // the next request
 	apart                // it is parked, and the goroutine has nothing to do with it any more
+	silent               // it is parked until the next request comes
 	over                 // it is closed
 	other                // it is handed on
 )
@@ -89,6 +93,9 @@ func (c *conn) serve() {
 		next = c.exchange()
 	}
 	switch next {
+	case silent:
+		c.release()
+		c.rest()
 	case over:
 		c.finish()
 	case other:
@@ -143,6 +150,9 @@ func (c *conn) read(x *exchange) (next verdict, used int) {
 		}
 		seen = max(0, c.have-len(endOfHead)+1)
 		if err := c.wait(); err != nil {
+			if c.have == 0 && !c.timed.IsZero() && errors.Is(err, os.ErrDeadlineExceeded) {
+				return silent, 0
+			}
 			return c.broken(err), 0
 		}
 	}
@@ -199,7 +209,7 @@ func (c *conn) wait() error {
 		}
 		return c.fill()
 	}
-	if !c.rest() {
+	if !c.idle() {
 		return net.ErrClosed
 	}
 	err := c.fill()
@@ -209,11 +219,11 @@ func (c *conn) wait() error {
 	return err
 }
 
-// rest makes a busy connection idle, if it may wait for another request.
-func (c *conn) rest() bool {
+// idle makes a busy connection idle, if it may wait for another request.
+func (c *conn) idle() bool {
 	c.state.CompareAndSwap(woken, busy) // what it was woken for has come to an end
 	if !c.state.CompareAndSwap(busy, idle) {
-		return c.rest() // it was woken just now
+		return c.idle() // it was woken just now
 	}
 	return !c.server.stopping.Load() || !c.state.CompareAndSwap(idle, busy)
 }
@@ -247,7 +257,7 @@ func (c *conn) keep(used int) {
 	c.have = copy(c.buf, rest)
 	if time.Since(c.timed) > deadlineEvery {
 		c.timed = time.Now()
-		_ = c.tcp.SetReadDeadline(c.timed.Add(c.server.o.IdleTimeout))
+		_ = c.tcp.SetReadDeadline(c.timed.Add(min(restAfter, c.server.o.IdleTimeout)))
 	}
 }
 

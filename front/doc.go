@@ -11,6 +11,7 @@
 //	response.go    the http.ResponseWriter
 //	fields.go      the fields of an answer's head
 //	park.go        answers that wait for something to happen, and cost no goroutine meanwhile
+//	crew.go        who tells parked answers what has happened
 //	lot_linux.go   the parked connections, where the system tells of what comes from them; elsewhere (lot_other.go) nothing is
 //	               parked, and all connections are handed on
 //
@@ -18,7 +19,7 @@
 //   - that the handler sees what it would see under net/http, but for r.Context(), which ends with nothing: a client that goes
 //     away is noticed when it is answered, or at once if its answer is parked;
 //   - that a connection costs at most maxRequest bytes and a goroutine while it sends or is answered, a goroutine and minBuffer
-//     bytes while it may send its next request, and a few hundred bytes while it is parked;
+//     bytes for a few seconds until its next request, and a few hundred bytes while it is parked: with a watch, or silent;
 //   - that no client can make it wait for ever, except for what the handler waits for.
 //
 // It asks of its caller

@@ -104,23 +104,27 @@ func (c *conn) goOn(m *member) (next verdict) {
 // resume is what the crew does with a connection that was woken: it goes on until there is nothing more to tell. Afterwards it
 // is not the crew's any more.
 func (c *conn) resume(m *member) {
-	for {
-		if c.waits != nil {
-			if c.goOn(m) == over {
-				c.finish()
-				return
-			}
-		}
-		if c.waits == nil && c.early != nil {
-			c.server.wg.Go(c.serve)
+	for c.waits != nil {
+		if c.goOn(m) == over {
+			c.finish()
 			return
 		}
-		if c.waits == nil {
-			c.restedAt.Store(time.Now().UnixNano())
-		}
-		if c.park() {
+		if c.waits != nil && c.park() {
 			return
 		}
+	}
+	if c.early != nil {
+		c.server.wg.Go(c.serve)
+	} else {
+		c.rest()
+	}
+}
+
+// rest parks a connection that waits for nothing but its next request.
+func (c *conn) rest() {
+	c.restedAt.Store(time.Now().UnixNano())
+	for !c.park() {
+		// It was woken for an answer that has ended.
 	}
 }
 
