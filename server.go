@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -111,6 +112,7 @@ func (s *server) serveAPI(api http.Handler) {
 	s.front = front.New(api, front.Options{
 		HeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout, BodyTimeout: bodyTimeout,
 		HeaderBytes: limits.HeaderBytes, Logger: s.log.Named(logAPI),
+		Elsewhere: func(path string) bool { return strings.HasPrefix(path, "/debug/") }, // a profile lasts as long as asked for
 	})
 	s.serveClients(s.clients, s.front, s.clientPort, s.certs.clients.Server(clientProtocols(s.cfg.ClientTLS)...))
 }

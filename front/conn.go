@@ -159,6 +159,9 @@ func (c *conn) read(x *exchange) (next verdict, used int) {
 	if head > c.maxHead() || !x.parse(string(c.buf[:head])) {
 		return other, 0
 	}
+	if elsewhere := c.server.o.Elsewhere; elsewhere != nil && elsewhere(x.url.Path) {
+		return other, 0
+	}
 	used = head + x.length
 	if c.have < used {
 		_ = c.tcp.SetReadDeadline(time.Now().Add(c.server.o.BodyTimeout))

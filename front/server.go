@@ -33,6 +33,8 @@ type Options struct {
 	BodyTimeout time.Duration
 	// HeaderBytes bounds a head, if it is less than a plain one may have. What is longer is handed on.
 	HeaderBytes int
+	// Elsewhere says which paths are handed on, though plain: those whose handler waits for the end of r.Context(). nil: none.
+	Elsewhere func(path string) bool
 	// Logger is told of a handler's panics.
 	Logger *zap.Logger
 }
