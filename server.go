@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -124,6 +125,7 @@ const bodyTimeout = 30 * time.Second
 // other members.
 func (s *server) startNode() error {
 	cfg := s.cfg
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // what is read from the disk stays: there is nothing to collect
 	begin := &beginning{cfg: cfg, log: s.log, client: s.certs.peerClient(joinTimeout)}
 	node, err := raft.Start(raft.Config{
 		FS: hostFS(), DataDir: cfg.DataDir, WALDir: cfg.WALDir,

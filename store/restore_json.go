@@ -28,9 +28,12 @@ type decoder struct {
 	at     int
 	passed int64 // bytes of the document before buf
 	token  []byte
-	comma  bool // a value has just ended: a comma must come before the next one
-	depth  int
-	err    error
+	// borrowed: token is a part of buf; otherwise it is scratch.
+	borrowed bool
+	scratch  []byte
+	comma    bool // a value has just ended: a comma must come before the next one
+	depth    int
+	err      error
 }
 
 func newDecoder(from io.Reader) *decoder {
@@ -48,6 +51,10 @@ func (d *decoder) fail(format string, args ...any) {
 func (d *decoder) fill() bool {
 	if d.err != nil {
 		return false
+	}
+	if d.borrowed {
+		d.scratch = append(d.scratch[:0], d.token...)
+		d.token, d.borrowed = d.scratch, false
 	}
 	d.passed += int64(len(d.buf))
 	d.at, d.buf = 0, d.buf[:0]
@@ -166,7 +173,7 @@ const maxNumber = 400
 
 // number leaves a number in token, or what looks like one.
 func (d *decoder) number() {
-	d.token = d.token[:0]
+	d.token, d.borrowed = d.scratch[:0], false
 	for d.peek(); d.err == nil && (d.at < len(d.buf) || d.fill()); d.at++ {
 		c := d.buf[d.at]
 		if (c < '0' || c > '9') && !strings.ContainsRune("+-.eE", rune(c)) || len(d.token) == maxNumber {
@@ -174,14 +181,34 @@ func (d *decoder) number() {
 		}
 		d.token = append(d.token, c)
 	}
+	d.scratch = d.token
 	d.comma = true
 }
 
 func (d *decoder) uint() uint64 {
+	if n, ok := d.digits(); ok {
+		return n
+	}
 	d.number()
 	n, err := strconv.ParseUint(string(d.token), 10, 64)
 	d.checkNumber(err)
 	return n
+}
+
+// digits reads a number that lies in the buffer and is as plain as nearly all of them are. Without one nothing is read.
+func (d *decoder) digits() (n uint64, ok bool) {
+	d.peek()
+	const most = 19 // digits that an uint64 always has room for
+	i := d.at
+	for ; i < len(d.buf) && i-d.at <= most && '0' <= d.buf[i] && d.buf[i] <= '9'; i++ {
+		n = n*10 + uint64(d.buf[i]-'0')
+	}
+	if i == d.at || i-d.at > most || i == len(d.buf) || d.buf[i] != ',' && d.buf[i] != '}' || d.buf[d.at] == '0' && i-d.at > 1 {
+		return 0, false
+	}
+	d.at = i
+	d.comma = true
+	return n, true
 }
 
 func (d *decoder) int() int64 {

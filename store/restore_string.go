@@ -1,16 +1,57 @@
 package store
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// text reads a string into token, which the next one overwrites.
+// text reads a string into token, which the next one overwrites. Most strings lie in the buffer as they are, and stay there.
 func (d *decoder) text() {
-	d.token = d.token[:0]
+	d.token, d.borrowed = nil, false
 	if !d.expect('"') {
 		return
 	}
+	rest := d.buf[d.at:]
+	n, ascii := verbatimPart(rest)
+	if n == len(rest) || rest[n] != '"' {
+		d.token = d.scratch[:0]
+		d.pieces()
+		d.scratch = d.token
+		return
+	}
+	d.token, d.borrowed = rest[:n], true
+	d.at += n + 1
+	if !ascii && !utf8.Valid(d.token) {
+		d.fail("a string that is not UTF-8")
+	}
+	d.comma = true
+}
+
+// verbatimPart returns how many bytes at the beginning stand for themselves, and whether all of them are ASCII. It takes eight at a time.
+func verbatimPart(b []byte) (n int, ascii bool) {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	seen := uint64(0)
+	for ; len(b)-n >= 8; n += 8 {
+		x := binary.LittleEndian.Uint64(b[n:])
+		quote, backslash := x^ones*'"', x^ones*'\\'
+		// The lowest top bit that is set belongs to the first byte that is 0, or less than a space.
+		ends := ((quote-ones)&^quote | (backslash-ones)&^backslash | (x-ones*' ')&^x) & tops
+		if ends != 0 {
+			within := uint64(1)<<(bits.TrailingZeros64(ends)&^7) - 1
+			return n + bits.TrailingZeros64(ends)/8, (seen|x&within)&tops == 0
+		}
+		seen |= x
+	}
+	for ; n < len(b) && verbatim[b[n]]; n++ {
+		seen |= uint64(b[n])
+	}
+	return n, seen&tops == 0
+}
+
+// pieces reads a string that has escapes, or that the buffer ends in, and appends it to token.
+func (d *decoder) pieces() {
 	for d.at < len(d.buf) || d.fill() {
 		end := d.at
 		for end < len(d.buf) && verbatim[d.buf[end]] {
