@@ -22,6 +22,8 @@ func main() {
 		switch os.Args[1] {
 		case "local":
 			os.Exit(runLocal(os.Args[2:], os.Stdout, os.Stderr))
+		case "bench":
+			os.Exit(runBench(os.Args[2:], os.Stdout, os.Stderr))
 		case "health":
 			os.Exit(runHealth(os.Args[2:], os.Stdout, os.Stderr))
 		}

@@ -9,6 +9,7 @@ import (
 // usage goes to stdout when a flag cannot be read.
 const usage = `usage: pando [flags]              start a member
        pando local [flags]        run a cluster of three on this machine, to try it
+       pando bench WORKLOAD       put load on a server and measure it
        pando health [flags]       ask whether the server with these flags is healthy
        pando --version            print the version
        pando -h | --help          explain the flags

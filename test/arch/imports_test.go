@@ -30,7 +30,8 @@ var mayImport = map[string][]string{
 	"httpapi":        {"store", "eventhistory", "auth", "peerstats"},
 	"peerstats":      {},
 	"metrics":        {"store", "peerstats"},
-	"":               {"store", "eventhistory", "auth", "fsys", "config", "snapshot", "raft", "raft/transport", "tlsconfig", "httpapi", "front", "peerstats", "metrics", "discovery", "proxy"}, // main
+	"bench":          {},
+	"":               {"store", "eventhistory", "auth", "fsys", "config", "snapshot", "raft", "raft/transport", "tlsconfig", "httpapi", "front", "peerstats", "metrics", "discovery", "proxy", "bench"}, // main
 }
 
 // TestImportGraph holds the product's packages to mayImport. Tests may import more, the tests' packages anything; but the
