@@ -101,11 +101,11 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	}
 	result := &Result{
 		Workload: r.Workload, Endpoints: r.Endpoints, Clients: r.Clients, Connections: r.Connections, Rate: r.Rate,
-		Seconds: round(took.Seconds()*1e3) / 1e3,
+		Seconds: round(took.Seconds(), 3),
 	}
 	r.rec.finish(result)
 	if took > 0 {
-		result.Throughput = round(float64(result.Requests) / took.Seconds())
+		result.Throughput = round(float64(result.Requests)/took.Seconds(), 1)
 	}
 	result.Servers = r.servers.measure(result.Requests)
 	if r.crowd != nil {
@@ -159,16 +159,18 @@ func (w *work) do(ctx context.Context, clients, connections int) (time.Duration,
 			w.run.crowd.drain(hard)
 		}
 	}()
-	w.attend(done)
+	stopped := w.attend(ctx, done)
 	took := time.Since(w.pace.start)
-	if n := w.pace.owed(time.Now()); n > 0 {
+	if n := w.pace.owed(stopped); n > 0 {
 		w.rec.failed(errors.New("was due, but could not be sent: neither the server nor --clients keep up with --rate"), n)
 	}
 	return took, nil
 }
 
-// attend ends the seconds of the recorder and draws the progress until done is closed.
-func (w *work) attend(done <-chan struct{}) {
+// attend ends the seconds of the recorder and draws the progress until done is closed. It returns when no more
+// requests were made: then, or when ctx ended.
+func (w *work) attend(ctx context.Context, done <-chan struct{}) (stopped time.Time) {
+	interrupted := ctx.Done()
 	bar := newBar(w)
 	defer bar.finish()
 	second := time.NewTicker(time.Second)
@@ -178,7 +180,12 @@ func (w *work) attend(done <-chan struct{}) {
 	for {
 		select {
 		case <-done:
-			return
+			if stopped.IsZero() {
+				stopped = time.Now()
+			}
+			return stopped
+		case <-interrupted:
+			stopped, interrupted = time.Now(), nil
 		case <-second.C:
 			w.rec.tick()
 		case <-draw.C:

@@ -51,7 +51,7 @@ func Parse(args []string, out io.Writer) (*Options, error) {
 	endpoints := f.String("endpoints", "http://127.0.0.1:2379", "comma-separated `URLs` of servers, over which the connections are spread")
 	f.IntVar(&o.Clients, "clients", 1, "requests in flight at once")
 	f.IntVar(&o.Connections, "connections", 0, "TCP connections, shared by the clients (default as many as clients)")
-	f.Float64Var(&o.Rate, "rate", 0, "requests per `second` in all, latency counts from when each was due (default as fast as it goes)")
+	f.Float64Var(&o.Rate, "rate", 0, "`requests` per second in all, latency counts from when each was due (default as fast as it goes)")
 	f.DurationVar(&o.Duration, "duration", 10*time.Second, "how long requests are started; fill and --count have no limit unless this flag is given")
 	f.Int64Var(&o.Count, "count", 0, "`requests` in all, if that comes before --duration; writes for watch-one")
 	f.IntVar(&o.Keys, "keys", 1000, "size of the key space")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -109,7 +110,7 @@ func (r *recorder) finish(result *Result) {
 	h := r.total
 	result.Requests, result.Series = h.TotalCount(), r.series
 	result.Latency = Latency{
-		Mean: round(h.Mean() / 1e3), P50: micros(h.ValueAtQuantile(50)), P90: micros(h.ValueAtQuantile(90)),
+		Mean: round(h.Mean()/1e3, 1), P50: micros(h.ValueAtQuantile(50)), P90: micros(h.ValueAtQuantile(90)),
 		P95: micros(h.ValueAtQuantile(95)), P99: micros(h.ValueAtQuantile(99)), P999: micros(h.ValueAtQuantile(99.9)),
 		Max: micros(h.Max()),
 	}
@@ -138,6 +139,10 @@ func (r *recorder) firstError() error {
 }
 
 // micros are microseconds with one decimal.
-func micros(ns int64) float64 { return round(float64(ns) / 1e3) }
+func micros(ns int64) float64 { return round(float64(ns)/1e3, 1) }
 
-func round(x float64) float64 { return float64(int64(x*10+0.5)) / 10 }
+// round keeps so many decimals.
+func round(x float64, decimals int) float64 {
+	unit := math.Pow10(decimals)
+	return math.Round(x*unit) / unit
+}

@@ -80,7 +80,7 @@ func (r *Result) WriteJSON(to io.Writer) error {
 // WriteText writes the result for people.
 func (r *Result) WriteText(to io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d clients, %d connections to %s", r.Workload, r.Clients, r.Connections, strings.Join(r.Endpoints, ", "))
+	fmt.Fprintf(&b, "%s: clients %d, connections %d to %s", r.Workload, r.Clients, r.Connections, strings.Join(r.Endpoints, ", "))
 	if r.Rate > 0 {
 		fmt.Fprintf(&b, ", %s requests/s wanted", humanize.CommafWithDigits(r.Rate, 1))
 	}
@@ -97,8 +97,10 @@ func (r *Result) WriteText(to io.Writer) error {
 	if w := r.Watch; w != nil {
 		fmt.Fprintf(&b, "  watchers    %s, connected in %.2f s, %s of the server's memory each\n",
 			humanize.Comma(int64(w.Watchers)), w.ConnectSeconds, size(w.RSSPerWatcher))
-		fmt.Fprintf(&b, "  event       first watcher %s, median %s, last %s (medians of %s writes)\n",
-			span(w.First), span(w.Median), span(w.Last), humanize.Comma(int64(w.Rounds)))
+		if r.Workload == "watch-one" {
+			fmt.Fprintf(&b, "  each write  reached the first after %s, half after %s, the last after %s (medians of %s)\n",
+				span(w.First), span(w.Median), span(w.Last), humanize.Comma(int64(w.Rounds)))
+		}
 	}
 	for _, s := range r.Servers {
 		fmt.Fprintf(&b, "  server %-5d %.2f s of CPU, %.1f µs a request; %s resident, at most %s\n",

@@ -110,10 +110,10 @@ func (p *processes) measure(requests int64) []Server {
 		s := Server{PID: proc.PID}
 		if status, err := proc.NewStatus(); err == nil {
 			s.RSS, s.RSSPeak = status.VmRSS, status.VmHWM
-			s.CPUSeconds = round(max(0, cpuTime(proc)-p.cpu[i])*1e3) / 1e3
+			s.CPUSeconds = round(max(0, cpuTime(proc)-p.cpu[i]), 2)
 		}
 		if requests > 0 {
-			s.CPUPerRequest = round(s.CPUSeconds * 1e6 / float64(requests))
+			s.CPUPerRequest = round(s.CPUSeconds*1e6/float64(requests), 1)
 		}
 		all = append(all, s)
 	}

@@ -281,7 +281,7 @@ func (c *crowd) collect(by *client, began time.Time) {
 
 // result is what is told of the watchers. In watch-each a round is one event, which reaches one watcher.
 func (c *crowd) result(r *Result) *Watch {
-	w := &Watch{Watchers: c.run.Watchers, ConnectSeconds: round(c.took.Seconds()*1e3) / 1e3, Rounds: len(c.rounds), RSSPerWatcher: c.perRSS}
+	w := &Watch{Watchers: c.run.Watchers, ConnectSeconds: round(c.took.Seconds(), 3), Rounds: len(c.rounds), RSSPerWatcher: c.perRSS}
 	if c.run.Workload == "watch-each" {
 		w.Rounds, w.First, w.Median, w.Last = int(r.Requests), r.Latency.P50, r.Latency.P50, r.Latency.P50
 		return w
