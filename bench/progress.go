@@ -8,7 +8,10 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-const drawEvery = 200 * time.Millisecond
+const (
+	drawEvery = 200 * time.Millisecond
+	barWidth  = 40
+)
 
 // bar is the progress bar of clients at work. One goroutine uses it.
 type bar struct {
@@ -32,7 +35,7 @@ func newBar(w *work) *bar {
 		total = -1 // until Ctrl-C
 	}
 	b.bar = progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(w.run.progress), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth(),
+		progressbar.OptionSetWriter(w.run.progress), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(barWidth),
 		progressbar.OptionSetDescription(w.what), progressbar.OptionSetElapsedTime(true), progressbar.OptionSetPredictTime(true),
 	)
 	return b

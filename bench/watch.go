@@ -29,9 +29,10 @@ type crowd struct {
 	turn    chan struct{} // for the first registration
 	parked  chan *watcher // those that wait now; the writer takes them
 	arrived chan arrival  // watch-one: what the round waits for
+	again   chan struct{} // watch-one: lets one watcher wait again
 	pending atomic.Int64  // watch-each: events on their way
 
-	gathered bool // watch-one: the watchers of the round have been taken from parked
+	gathered bool // watch-one: the watchers have been taken from parked, and not been written to
 	took     time.Duration
 	perRSS   int64 // bytes of the servers' memory for each watcher
 	rounds   [][3]time.Duration
@@ -52,7 +53,7 @@ type arrival struct {
 func newCrowd(r *run) *crowd {
 	c := &crowd{
 		run: r, base: time.Now(), turn: make(chan struct{}, registering),
-		parked: make(chan *watcher, r.Watchers), arrived: make(chan arrival, r.Watchers),
+		parked: make(chan *watcher, r.Watchers), arrived: make(chan arrival, r.Watchers), again: make(chan struct{}, r.Watchers),
 	}
 	c.ctx, c.end = context.WithCancel(context.Background())
 	return c
@@ -162,8 +163,9 @@ func (c *crowd) event(w *watcher, err error) {
 		err = fmt.Errorf("watch: %w", err)
 	}
 	if c.run.Workload == "watch-one" {
+		c.arrived <- arrival{now, err} // as many as it holds
 		select {
-		case c.arrived <- arrival{now, err}:
+		case <-c.again:
 		case <-c.ctx.Done():
 		}
 		return
@@ -229,20 +231,13 @@ func (c *crowd) drain(hard context.Context) {
 	}
 }
 
-// watchOne writes the key that all watch as soon as all wait, and records what it took to reach each.
+// watchOne writes the key that all watch as soon as all wait, and records what it took to reach each. The
+// watchers wait again when the last of them has its event, so that only the delivery is measured.
 func watchOne(c *client, _ int64) error {
 	crowd := c.run.crowd
-	late := time.After(watchPatience)
-	for n := 0; n < c.run.Watchers && !crowd.gathered; n++ {
-		select {
-		case <-crowd.parked:
-		case <-c.hard.Done():
-			return errors.New("interrupted")
-		case <-late:
-			return fmt.Errorf("%d of %d watchers do not wait again within %v", c.run.Watchers-n, c.run.Watchers, watchPatience)
-		}
+	if err := crowd.gather(c.hard); err != nil {
+		return err
 	}
-	crowd.gathered = true
 	began := c.begun()
 	c.req.path = crowd.key(0)
 	if _, err := c.write(http.MethodPut, "", ""); err != nil {
@@ -253,7 +248,23 @@ func watchOne(c *client, _ int64) error {
 	return errRecorded
 }
 
-// collect waits for the arrivals of one write.
+// gather returns when all watchers wait.
+func (c *crowd) gather(hard context.Context) error {
+	late := time.After(watchPatience)
+	for n := 0; n < c.run.Watchers && !c.gathered; n++ {
+		select {
+		case <-c.parked:
+		case <-hard.Done():
+			return errors.New("interrupted")
+		case <-late:
+			return fmt.Errorf("%d of %d watchers did not wait within %v", c.run.Watchers-n, c.run.Watchers, watchPatience)
+		}
+	}
+	c.gathered = true
+	return nil
+}
+
+// collect waits for the events of one write, and lets the watchers wait again.
 func (c *crowd) collect(by *client, began time.Time) {
 	late := time.After(watchPatience)
 	var all []time.Duration
@@ -262,16 +273,22 @@ func (c *crowd) collect(by *client, began time.Time) {
 		case a := <-c.arrived:
 			if a.err != nil {
 				by.rec.failed(a.err, 1)
-				continue
+			} else {
+				all = append(all, a.at.Sub(began))
+				by.rec.done(n, a.at.Sub(began))
 			}
-			all = append(all, a.at.Sub(began))
-			by.rec.done(n, a.at.Sub(began))
 			continue
 		case <-late:
 		case <-by.hard.Done():
 		}
 		by.rec.failed(errors.New("watch: no event came"), int64(c.run.Watchers-n))
 		break
+	}
+	for range c.run.Watchers {
+		select {
+		case c.again <- struct{}{}:
+		default: // those that got no event have not taken theirs
+		}
 	}
 	if len(all) > 0 {
 		slices.Sort(all)
