@@ -108,7 +108,7 @@ func (o *Options) check() error {
 		return errors.New("which workload? See pando bench --help")
 	case !known:
 		return fmt.Errorf("%q is not a workload; see pando bench --help", o.Workload)
-	case o.Rate < 0 || o.Rate > 1e7:
+	case !(o.Rate >= 0 && o.Rate <= 1e7): // nor not a number
 		return fmt.Errorf("--rate %v: want 0 to 10000000", o.Rate)
 	case o.Duration < 0:
 		return fmt.Errorf("--duration %v: want a positive time, or 0 for no limit", o.Duration)
