@@ -215,11 +215,11 @@ func TestCannotStart(t *testing.T) {
 	refusing := fake(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 	gone := "http://" + server.FreeAddr(t)
 	for line, want := range map[string]string{
-		"get --endpoints " + gone:                                "connection refused",
-		"watch-one --endpoints " + gone:                          "connection refused",
-		"get --endpoints " + refusing:                            "PUT: 403",
-		"watch-each --endpoints " + refusing:                     "watch: 403",
-		"get --endpoints " + refusing + " --pid 4194305":         "process 4194305",
+		"get --endpoints " + gone:                        "connection refused",
+		"watch-one --endpoints " + gone:                  "connection refused",
+		"get --endpoints " + refusing:                    "PUT: 403",
+		"watch-each --endpoints " + refusing:             "watch: 403",
+		"get --endpoints " + refusing + " --pid 4194305": "process 4194305",
 	} {
 		if _, err := bench.Run(t.Context(), options(t, "%s", line), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", line, err, want)
