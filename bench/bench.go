@@ -33,6 +33,8 @@ const (
 	preparing     = 64 // clients that write the keys before a run
 )
 
+var errInterrupted = errors.New("interrupted")
+
 // run is one run under way.
 type run struct {
 	*Options
@@ -81,12 +83,21 @@ func (r *run) prepare(ctx context.Context) error {
 	if r.Prepared {
 		return nil
 	}
-	w := &work{run: r, what: "preparing", pace: &pace{count: int64(r.Keys)}, rec: newRecorder(), step: create}
-	if _, err := w.do(ctx, min(preparing, r.Keys), min(preparing, r.Keys)); err != nil {
+	trying, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	w := &work{run: r, what: "preparing", pace: &pace{count: int64(r.Keys)}, rec: newRecorder()}
+	w.step = func(c *client, n int64) error {
+		err := create(c, n)
+		if err != nil {
+			giveUp()
+		}
+		return err
+	}
+	if _, err := w.do(trying, min(preparing, r.Keys), min(preparing, r.Keys)); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
-		return errors.New("interrupted")
+		return errInterrupted
 	}
 	return w.rec.firstError()
 }
@@ -94,7 +105,6 @@ func (r *run) prepare(ctx context.Context) error {
 // measure is the run itself.
 func (r *run) measure(ctx context.Context) (*Result, error) {
 	w := &work{run: r, what: r.Workload, pace: &pace{rate: r.Rate, count: r.Count, length: r.Duration}, rec: r.rec, step: r.kind.step}
-	r.servers.start()
 	took, err := w.do(ctx, r.Clients, r.Connections)
 	if err != nil {
 		return nil, err
@@ -137,6 +147,7 @@ func (w *work) do(ctx context.Context, clients, connections int) (time.Duration,
 		return 0, err
 	}
 	defer w.disconnect()
+	w.run.servers.start()
 	w.pace.begin()
 	if w.pace.length > 0 {
 		defer time.AfterFunc(w.pace.length+drainTime, giveUp).Stop()
@@ -202,7 +213,7 @@ func (w *work) connect(ctx context.Context, connections int) error {
 		w.conns <- c
 		if ctx.Err() != nil {
 			w.disconnect()
-			return errors.New("interrupted")
+			return errInterrupted
 		}
 		if err := c.open(w.hard); err != nil {
 			w.disconnect()

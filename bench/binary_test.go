@@ -96,6 +96,7 @@ func decode(t *testing.T, out []byte) *bench.Result {
 
 // TestWorkloads runs each against a real server and counts in its tree what was done.
 func TestWorkloads(t *testing.T) {
+	t.Parallel()
 	const keys, count, watchers, size = 50, 200, 7, 33
 	s := server.Start(t, server.Options{})
 	for _, c := range []struct {
@@ -207,6 +208,7 @@ func checkResult(t *testing.T, r *bench.Result, requests int64) {
 
 // TestKeysExpire: what ttl writes is gone after the 5 s that a key can have.
 func TestKeysExpire(t *testing.T) {
+	t.Parallel()
 	s := server.Start(t, server.Options{})
 	pandoBench(t, "ttl", "--endpoints", s.Endpoint, "--clients", "8", "--keys", "30", "--count", "30")
 	server.Await(t, "all keys expire", patience, func() error {
@@ -219,6 +221,7 @@ func TestKeysExpire(t *testing.T) {
 
 // TestPrepared: with --prepared nothing is written before, and cas finds the indexes by itself.
 func TestPrepared(t *testing.T) {
+	t.Parallel()
 	s := server.Start(t, server.Options{})
 	pandoBench(t, "fill", "--endpoints", s.Endpoint, "--keys", "20")
 	_, before := look(t, s.Endpoint, "/")
@@ -231,6 +234,7 @@ func TestPrepared(t *testing.T) {
 
 // TestTwoEndpoints: the clients are spread over the endpoints, and each server is measured.
 func TestTwoEndpoints(t *testing.T) {
+	t.Parallel()
 	a, b := server.Start(t, server.Options{}), server.Start(t, server.Options{})
 	r := pandoBench(t, "post", "--endpoints", a.Endpoint+","+b.Endpoint, "--count", "100", "--clients", "4")
 	x, _ := look(t, a.Endpoint, "/bench/queue")
@@ -245,6 +249,7 @@ func TestTwoEndpoints(t *testing.T) {
 
 // TestInterrupt: Ctrl-C ends a run, which tells what it has measured so far.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	s := server.Start(t, server.Options{})
 	_, before := look(t, s.Endpoint, "/")
 	var out, errOut bytes.Buffer
@@ -275,6 +280,7 @@ func TestInterrupt(t *testing.T) {
 
 // TestServerDies: requests fail, are counted with an example, and what was measured before is told.
 func TestServerDies(t *testing.T) {
+	t.Parallel()
 	s := server.Start(t, server.Options{})
 	_, before := look(t, s.Endpoint, "/")
 	var out bytes.Buffer

@@ -154,7 +154,7 @@ func (c *conn) readHead() error {
 	if err != nil {
 		return fmt.Errorf("this is not HTTP/1.1: %q", line)
 	}
-	c.head = head{status: status, length: untilClose}
+	c.head = head{status: status, length: untilClose, close: bytes.HasPrefix(line, []byte("HTTP/1.0"))}
 	for {
 		line, err := c.in.ReadSlice('\n')
 		if err != nil {

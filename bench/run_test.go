@@ -56,6 +56,7 @@ func fake(t *testing.T, h http.HandlerFunc) string {
 
 // TestRate: what is due is sent, no more and no less, and no sooner.
 func TestRate(t *testing.T) {
+	t.Parallel()
 	s := server.Start(t, server.Options{})
 	r := run(t, "get --endpoints %s --clients 8 --rate 300 --duration 1s --keys 10", s.Endpoint)
 	if r.Requests != 300 || r.Errors != 0 {
@@ -73,6 +74,7 @@ func TestRate(t *testing.T) {
 // TestCoordinatedOmission: a server that stalls once for half of the time makes late what was due meanwhile, which is half of
 // the requests, and not only those of the two clients that it has kept waiting.
 func TestCoordinatedOmission(t *testing.T) {
+	t.Parallel()
 	const stall = time.Second
 	var requests atomic.Int64
 	var stalled sync.RWMutex // held for writing: nobody is answered
@@ -105,6 +107,7 @@ func TestCoordinatedOmission(t *testing.T) {
 
 // TestNotSent: what was due and never sent is not passed over in silence.
 func TestNotSent(t *testing.T) {
+	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	release := make(chan struct{})
@@ -152,6 +155,7 @@ func TestSharedConnections(t *testing.T) {
 
 // TestAnswers: the ways in which HTTP says where an answer ends, short and long.
 func TestAnswers(t *testing.T) {
+	t.Parallel()
 	for name, answer := range map[string]http.HandlerFunc{
 		"empty":  func(http.ResponseWriter, *http.Request) {},
 		"length": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("x", 1500)) },
@@ -179,6 +183,7 @@ func TestAnswers(t *testing.T) {
 
 // TestErrors: what a server refuses, or says that is no HTTP, counts as an error and has an example.
 func TestErrors(t *testing.T) {
+	t.Parallel()
 	refuse := func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprintf(w, `{"errorCode":100,"cause":%q}`, r.URL.Path)
@@ -212,6 +217,7 @@ func TestErrors(t *testing.T) {
 
 // TestCannotStart: what stands in the way of a run is said.
 func TestCannotStart(t *testing.T) {
+	t.Parallel()
 	refusing := fake(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 	gone := "http://" + server.FreeAddr(t)
 	for line, want := range map[string]string{
