@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"pando/bench"
+	"pando/test/certs"
 	"pando/test/server"
 )
 
@@ -244,6 +246,43 @@ func TestTwoEndpoints(t *testing.T) {
 	}
 	if len(r.Servers) != 2 || r.Servers[0].PID == r.Servers[1].PID {
 		t.Errorf("servers %+v", r.Servers)
+	}
+}
+
+// TestSecure: over TLS, to a server that asks for a password.
+func TestSecure(t *testing.T) {
+	t.Parallel()
+	ca := certs.NewAuthority(t, "ca")
+	pair := ca.Sign(t, certs.Leaf{Name: "server"})
+	s := server.Start(t, server.Options{
+		Client: server.FreeAddr(t), TLS: &tls.Config{RootCAs: ca.Pool()}, Args: []string{"--cert-file", pair.Cert, "--key-file", pair.Key},
+	})
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool()}}, Timeout: patience}
+	for _, c := range [][2]string{{"users/root", `{"user":"root","password":"it"}`}, {"enable", ""}} {
+		req, err := http.NewRequest(http.MethodPut, s.Endpoint+"/v2/auth/"+c[0], strings.NewReader(c[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode/100 != 2 {
+			t.Fatalf("%s: %s", c[0], resp.Status)
+		}
+	}
+	for _, workload := range []string{"put", "watch-one"} {
+		r := pandoBench(t, workload, "--endpoints", s.Endpoint, "--ca-file", ca.File, "--username", "root:it", "--count", "30", "--watchers", "3")
+		if r.Requests < 30 || r.Errors != 0 {
+			t.Errorf("%s: %d requests, %d errors: %q", workload, r.Requests, r.Errors, r.ErrorExamples)
+		}
+	}
+	for want, flags := range map[string]string{"401": "--username root:wrong --ca-file " + ca.File, "unknown authority": "--username root:it"} {
+		out, err := exec.Command(server.Build(t), append(strings.Fields("bench put --count 3 --endpoints "+s.Endpoint), strings.Fields(flags)...)...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s: %v, want %s: %s", flags, err, want, out)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -30,13 +31,13 @@ const (
 // server has closed it. One goroutine at a time uses it. It is closed when the context of the
 // request under way ends.
 type conn struct {
-	host string
-	nc   net.Conn // nil if not open
-	free func() bool
-	in   *bufio.Reader
-	out  []byte
-	body []byte // the last answer's, as far as it is kept
-	head head
+	target
+	nc     net.Conn    // nil if not open
+	detach func() bool // from the context that closes it
+	in     *bufio.Reader
+	out    []byte
+	body   []byte // the last answer's, as far as it is kept
+	head   head
 }
 
 // head is what of an answer's head counts.
@@ -101,7 +102,15 @@ func (c *conn) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.nc, c.free = nc, context.AfterFunc(ctx, func() { nc.Close() })
+	if c.tls != nil {
+		secure := tls.Client(nc, c.tls)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			nc.Close()
+			return err
+		}
+		nc = secure
+	}
+	c.nc, c.detach = nc, context.AfterFunc(ctx, func() { nc.Close() })
 	if c.in == nil {
 		c.in = bufio.NewReaderSize(nil, keptBody)
 	}
@@ -112,7 +121,7 @@ func (c *conn) open(ctx context.Context) error {
 // close lets the connection go; the next request opens it again.
 func (c *conn) close() {
 	if c.nc != nil {
-		c.free()
+		c.detach()
 		c.nc.Close()
 		c.nc = nil
 	}
@@ -127,6 +136,7 @@ func (c *conn) write(r *request) {
 	b = append(b, " HTTP/1.1\r\nHost: "...)
 	b = append(b, c.host...)
 	b = append(b, "\r\n"...)
+	b = append(b, c.auth...)
 	if r.form != nil {
 		b = append(b, "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: "...)
 		b = strconv.AppendInt(b, int64(len(r.form)), 10)

@@ -63,7 +63,7 @@ func (c *crowd) connect(ctx context.Context) error {
 	before, began := c.run.servers.rss(), time.Now()
 	waits := make(chan error, c.run.Watchers)
 	for i := range c.run.Watchers {
-		w := &watcher{number: i, conn: conn{host: c.run.host(i)}}
+		w := &watcher{number: i, conn: conn{target: c.run.target(i)}}
 		w.req = request{method: http.MethodGet, path: c.key(i), query: "?wait=true"}
 		c.running.Go(func() { c.watch(w, waits) })
 	}

@@ -1,11 +1,11 @@
 package bench
 
 import (
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -25,16 +25,18 @@ Flags:
 // Options say what load to make. Parse fills them in; Run trusts them.
 type Options struct {
 	Workload    string
-	Endpoints   []string      // URLs, http://host[:port] each
-	Clients     int           // requests in flight at once
-	Connections int           // TCP connections the clients share
-	Rate        float64       // requests per second in all; 0 is as fast as it goes
-	Duration    time.Duration // no request starts later; 0 is no limit
-	Count       int64         // requests in all; 0 is no limit
-	Keys        int           // size of the key space
-	Prefix      string        // directory of all keys, with a leading slash and no trailing one
-	Prepared    bool          // the keys are there already
-	ValueSize   int           // bytes
+	Endpoints   []string       // URLs, http[s]://host[:port] each
+	Authorities *x509.CertPool // who may have signed the certificates of https endpoints; nil is the system's
+	Username    string         // name:password, or "" for none
+	Clients     int            // requests in flight at once
+	Connections int            // TCP connections the clients share
+	Rate        float64        // requests per second in all; 0 is as fast as it goes
+	Duration    time.Duration  // no request starts later; 0 is no limit
+	Count       int64          // requests in all; 0 is no limit
+	Keys        int            // size of the key space
+	Prefix      string         // directory of all keys, with a leading slash and no trailing one
+	Prepared    bool           // the keys are there already
+	ValueSize   int            // bytes
 	Watchers    int
 	Reads       int    // percent of the mixed workload
 	Seed        uint64 // of the choice of keys
@@ -61,6 +63,8 @@ func Parse(args []string, out io.Writer) (*Options, error) {
 	f.IntVar(&o.Watchers, "watchers", 100, "watchers of watch-one and watch-each, each with a connection of its own")
 	f.IntVar(&o.Reads, "reads", 90, "`percent` of reads in mixed")
 	f.Uint64Var(&o.Seed, "seed", 1, "of the random choice of keys")
+	caFile := f.String("ca-file", "", "PEM `file` with the authorities of https endpoints (default the system's)")
+	f.StringVar(&o.Username, "username", "", "`name:password` that each request carries")
 	pids := f.String("pid", "", "comma-separated process `ids` of the servers (default those that listen on the endpoints, if on this machine)")
 	f.BoolVar(&o.JSON, "json", false, "print one JSON object instead of text")
 	help := len(args) == 0
@@ -89,6 +93,9 @@ func Parse(args []string, out io.Writer) (*Options, error) {
 		o.Connections = o.Clients
 	}
 	o.Endpoints = strings.Split(*endpoints, ",")
+	if o.Authorities, err = authorities(*caFile); err != nil {
+		return nil, err
+	}
 	if o.PIDs, err = numbers(*pids); err != nil {
 		return nil, err
 	}
@@ -98,7 +105,7 @@ func Parse(args []string, out io.Writer) (*Options, error) {
 // check says which option makes no sense.
 func (o *Options) check() error {
 	for _, e := range o.Endpoints {
-		if _, err := address(e); err != nil {
+		if _, _, err := address(e); err != nil {
 			return err
 		}
 	}
@@ -108,6 +115,8 @@ func (o *Options) check() error {
 		return errors.New("which workload? See pando bench --help")
 	case !known:
 		return fmt.Errorf("%q is not a workload; see pando bench --help", o.Workload)
+	case o.Username != "" && !strings.Contains(o.Username, ":"):
+		return fmt.Errorf("--username %s: want name:password", o.Username)
 	case !(o.Rate >= 0 && o.Rate <= 1e7): // nor not a number
 		return fmt.Errorf("--rate %v: want 0 to 10000000", o.Rate)
 	case o.Duration < 0:
@@ -135,27 +144,6 @@ func (o *Options) check() error {
 		}
 	}
 	return nil
-}
-
-// address is the host:port of an endpoint. The generator speaks plain HTTP only.
-func address(endpoint string) (string, error) {
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return "", fmt.Errorf("--endpoints: %w", err)
-	}
-	if u.Scheme != "http" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return "", fmt.Errorf("--endpoints %s: want a URL like http://127.0.0.1:2379", endpoint)
-	}
-	if u.Port() == "" {
-		return net.JoinHostPort(u.Hostname(), "80"), nil
-	}
-	return u.Host, nil
-}
-
-// host is the address for connection i: each endpoint in turn.
-func (o *Options) host(i int) string {
-	host, _ := address(o.Endpoints[i%len(o.Endpoints)]) // check has seen it
-	return host
 }
 
 // numbers are the process ids in a list; none in "".

@@ -55,7 +55,7 @@ type Server struct {
 	PID           int     `json:"pid"`
 	CPUSeconds    float64 `json:"cpuSeconds"`    // user and system; the kernel counts whole 10 ms
 	CPUPerRequest float64 `json:"cpuPerRequest"` // of all requests, also those to other servers
-	RSS           uint64  `json:"rss"`           // at the end
+	RSS           uint64  `json:"rss"`           // at the end; 0: the process had ended
 	RSSPeak       uint64  `json:"rssPeak"`       // since the process started
 }
 
@@ -103,6 +103,10 @@ func (r *Result) WriteText(to io.Writer) error {
 		}
 	}
 	for _, s := range r.Servers {
+		if s.RSS == 0 {
+			fmt.Fprintf(&b, "  server %-5d has ended\n", s.PID)
+			continue
+		}
 		fmt.Fprintf(&b, "  server %-5d %.2f s of CPU, %.1f µs a request; %s resident, at most %s\n",
 			s.PID, s.CPUSeconds, s.CPUPerRequest, size(int64(s.RSS)), size(int64(s.RSSPeak)))
 	}

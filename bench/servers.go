@@ -43,7 +43,7 @@ func find(o *Options) (*processes, error) {
 func listeners(endpoints []string) []int {
 	inodes := map[string]bool{}
 	for _, e := range endpoints {
-		address, _ := address(e) // Options.check has seen it
+		address, _, _ := address(e) // Options.check has seen it
 		host, port, _ := net.SplitHostPort(address)
 		n, _ := strconv.ParseUint(port, 10, 16)
 		ips, _ := net.LookupIP(host)
