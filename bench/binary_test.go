@@ -323,7 +323,7 @@ func TestServerDies(t *testing.T) {
 	s := server.Start(t, server.Options{})
 	_, before := look(t, s.Endpoint, "/")
 	var out bytes.Buffer
-	cmd := exec.Command(server.Build(t), "bench", "put", "--endpoints", s.Endpoint, "--count", "100000", "--clients", "50", "--duration", "5s", "--json")
+	cmd := exec.Command(server.Build(t), "bench", "put", "--endpoints", s.Endpoint, "--count", "20000", "--clients", "50", "--json")
 	cmd.Stdout = &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
