@@ -57,6 +57,13 @@ const (
 	refusalTime = time.Second
 )
 
+// wrap has the listeners accept what those that with makes of them accept.
+func (ls listeners) wrap(with func(net.Listener) net.Listener) {
+	for i, l := range ls {
+		ls[i].Listener = with(l.Listener)
+	}
+}
+
 // limit lets at most n connections be open over all the listeners together.
 // turnedAway more are accepted for refusalTime and get no answer but that there
 // are too many (httpapi.Conn); beyond that clients wait in the system's queue.

@@ -91,6 +91,7 @@ func start(cfg *config.Config, log *zap.Logger, levels *logLevels) (*server, err
 	}
 	s.stop = watchSignals()
 	clients.limit(connections)
+	peers.wrap(transport.NewListener)
 	peers.limit(peerConnections)
 	s.auth = auth.NewService(s, log)
 	s.serveAPI(s.api(levels))

@@ -28,8 +28,8 @@ func newClient(certs *tlsconfig.Source, dialTimeout time.Duration) *http.Transpo
 	return c
 }
 
-// secure makes rafthttp's own HTTP clients use the certificates as they are at each connection. It has to come between the Start
-// of r and its first peer.
+// secure makes rafthttp's own HTTP clients use the certificates as they are at each connection, and connections of ours for
+// streams. It has to come between the Start of r and its first peer.
 //
 // rafthttp takes names of files: it reads the authorities once and the pair at each handshake, also between the writing of
 // one and of the other. It offers no other way in, so its two clients are found by the names of the fields that hold them. If a
@@ -41,10 +41,10 @@ func secure(r *rafthttp.Transport, certs *tlsconfig.Source) error {
 			return fmt.Errorf("transport: this version of rafthttp has no HTTP client in %s", name)
 		}
 		client := (*http.Transport)(field.Elem().UnsafePointer())
-		connect := client.Dial // with the timeouts of a stream
-		client.DialTLSContext = certs.DialTLS(func(_ context.Context, network, address string) (net.Conn, error) {
-			return connect(network, address)
-		})
+		if name == "streamRt" {
+			client.DialContext = streamDialer(r.DialTimeout)
+		}
+		client.DialTLSContext = certs.DialTLS(client.DialContext)
 		client.TLSClientConfig = certs.Client() // through a proxy
 	}
 	return nil

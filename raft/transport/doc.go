@@ -35,6 +35,6 @@
 //
 // # Goroutines
 //
-// Stop waits for all that can reach the Handler, a callback or a connection. What rafthttp leaves to itself (its probing
-// of the peers, two dispatchers per peer) ends by itself right after, touching nothing.
+// Stop waits for all that can reach the Handler, a callback or a connection. What rafthttp leaves to itself (two dispatchers
+// per peer) ends by itself right after, touching nothing.
 package transport

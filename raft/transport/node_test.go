@@ -153,7 +153,7 @@ func startMember(t testing.TB, id, cluster uint64, address string) *node {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = n.server.Serve(listener) // ends with the server
+		_ = n.server.Serve(NewListener(listener)) // ends with the server
 	}()
 	t.Cleanup(func() {
 		n.close()

@@ -78,6 +78,7 @@ func (t *Transport) AddPeer(id uint64, urls []string) error {
 	}
 	t.peers[id] = &peer{urls: urls, knock: make(chan struct{}, 1)}
 	t.raft.AddPeer(types.ID(id), urls)
+	t.silence()
 	return nil
 }
 
@@ -110,6 +111,7 @@ func (t *Transport) UpdatePeer(id uint64, urls []string) error {
 	}
 	p.urls = urls
 	t.raft.UpdatePeer(types.ID(id), urls)
+	t.silence()
 	t.attend(id, p)
 	return nil
 }

@@ -29,8 +29,6 @@ func (r *receiver) Process(ctx context.Context, m *raftpb.Message) error {
 	if id := m.GetFrom(); r.t.cfg.Handler.Removed(id) || !r.t.cfg.Handler.Member(id) {
 		return errNotAMember
 	}
-	ctx, cancel := r.t.whileRunning(ctx)
-	defer cancel()
 	return r.t.cfg.Handler.Process(ctx, m)
 }
 

@@ -24,7 +24,9 @@ type Transport struct {
 	log    *zap.Logger
 	raft   *rafthttp.Transport
 	routes http.Handler
-	client *http.Transport // for presence and snapshots
+	client *http.Transport // for presence, clocks and snapshots
+
+	probers []prober // of rafthttp
 
 	ctx     context.Context // ends when Stop begins
 	cancel  context.CancelFunc
@@ -81,14 +83,18 @@ func New(cfg Config) (*Transport, error) {
 	if err := secure(t.raft, cfg.TLS); err != nil {
 		return nil, err
 	}
+	if t.probers, err = probersOf(t.raft); err != nil {
+		return nil, err
+	}
 	t.routes = t.newRoutes()
 	return t, nil
 }
 
 // Start comes before all other methods but Stop, once.
 func (t *Transport) Start() {
-	t.running.Add(1)
+	t.running.Add(2)
 	go t.awaitExpulsion()
+	go t.compareClocks()
 }
 
 // awaitExpulsion ends at the first critical error, which is always that this member was removed, or at Stop.

@@ -217,7 +217,7 @@ func TestStartsWithAWrongClock(t *testing.T) {
 	observer.Kill() // it looks after 5 s, and then each 30 s
 	observer.Start()
 	c.Await("a warning about the clock", cluster.Patience, func() error {
-		if !strings.Contains(observer.Log(), "prober found high clock drift") {
+		if !strings.Contains(observer.Log(), "the clock of a peer differs") {
 			return errors.New("no word of it")
 		}
 		return nil
