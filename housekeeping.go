@@ -201,6 +201,8 @@ const (
 	// finds every key before its time, whatever is written meanwhile; and the machine's
 	// clock may be set.
 	idleInterval = 500 * time.Millisecond
+	// followerInterval is for who does not lead, and so lets nothing expire.
+	followerInterval = 2 * time.Second
 )
 
 // etcdPulse is how often a leader lets etcd members apply something, as etcd's leader does.
@@ -229,6 +231,8 @@ func (s *server) expire() {
 			s.sync(now)
 			s.reportMixed(now)
 			next.Reset(s.rest())
+		case <-s.elected:
+			next.Reset(expiryInterval) // perhaps it is this member
 		case <-s.node.Done():
 			err := s.node.Err()
 			if err == nil {
@@ -243,10 +247,13 @@ func (s *server) expire() {
 }
 
 // rest is how long housekeeping may sleep after a look at the clock: until the first
-// key is due, within the limits above, but not beside members that are etcd.
+// key is due if this member leads, within the limits above, but not beside members that are etcd.
 func (s *server) rest() time.Duration {
 	if !s.published || s.versionDue() || s.node.Level() == 0 {
 		return expiryInterval
+	}
+	if st := s.node.Status(); st.Leader != st.MemberID {
+		return followerInterval
 	}
 	due, ok := s.store.NextExpiration()
 	if !ok {

@@ -41,6 +41,21 @@ func (s *server) api(levels *logLevels) http.Handler {
 	})
 }
 
+// engineObserver counts what the engine does, and wakes housekeeping when the leader changes.
+type engineObserver struct {
+	*metrics.Metrics
+	elected chan<- struct{}
+}
+
+// LeaderChanged implements raft.Observer.
+func (o engineObserver) LeaderChanged(leader uint64) {
+	o.Metrics.LeaderChanged(leader)
+	select {
+	case o.elected <- struct{}{}:
+	default:
+	}
+}
+
 // state is what a scrape reads.
 func (s *server) state() metrics.State {
 	st, v, hub := s.node.Status(), s.View(), s.store.Hub()

@@ -50,7 +50,8 @@ type server struct {
 	open   chan struct{} // closed when keys may be served
 	// published: this member's attributes are in the tree. Housekeeping's own.
 	published bool
-	synced    time.Time // when the clock was last proposed; housekeeping's own
+	elected   chan struct{} // capacity 1: another leader, or none; wakes housekeeping
+	synced    time.Time     // when the clock was last proposed; housekeeping's own
 	mixed     mixedReport
 }
 
@@ -77,7 +78,7 @@ func start(cfg *config.Config, log *zap.Logger, levels *logLevels) (*server, err
 	s := &server{
 		service: newService(log), cfg: cfg, certs: certs, clients: clients,
 		store: store.New(store.Options{HistorySize: cfg.EventHistory, Now: hostTime}),
-		open:  make(chan struct{}),
+		open:  make(chan struct{}), elected: make(chan struct{}, 1),
 	}
 	s.metrics = metrics.New(config.VersionName(), s.store.Hub().Span, s.state)
 	s.life, s.cancel = context.WithCancel(noContext)
@@ -135,7 +136,7 @@ func (s *server) startNode() error {
 		Transport: s.peers, Snapshots: s.peers,
 		Barrier:       barrier,
 		SnapshotCount: cfg.SnapshotCount, MaxSnapshots: cfg.MaxSnapshots, MaxWALs: cfg.MaxWALs,
-		Logger: s.log.Named(logEngine), Observer: s.metrics,
+		Logger: s.log.Named(logEngine), Observer: engineObserver{s.metrics, s.elected},
 	}, s.machine)
 	if err != nil {
 		return err
