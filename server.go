@@ -20,6 +20,7 @@ import (
 	"pando/metrics"
 	"pando/raft"
 	"pando/raft/transport"
+	"pando/socket"
 	"pando/store"
 )
 
@@ -92,7 +93,7 @@ func start(cfg *config.Config, log *zap.Logger, levels *logLevels) (*server, err
 	}
 	s.stop = watchSignals()
 	clients.limit(connections)
-	peers.wrap(transport.NewListener)
+	peers.wrap(socket.NewListener)
 	peers.limit(peerConnections)
 	s.auth = auth.NewService(s, log)
 	s.serveAPI(s.api(levels))

@@ -78,11 +78,11 @@ func newConn(s *Server, c Conn, tcp system) *conn {
 type verdict int
 
 const (
-	again verdict = iota // the next request
-	apart                // it is parked, and the goroutine has nothing to do with it any more
-	silent               // it is parked until the next request comes
-	over                 // it is closed
-	other                // it is handed on
+	again  verdict = iota // the next request
+	apart                 // it is parked, and the goroutine has nothing to do with it any more
+	silent                // it is parked until the next request comes
+	over                  // it is closed
+	other                 // it is handed on
 )
 
 // serve answers requests one after the other. It owns the connection.

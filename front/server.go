@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"pando/socket"
 )
 
 // Conn is a connection as the listeners give it.
@@ -128,7 +130,7 @@ func (s *Server) accept(c net.Conn) {
 		c.Close()
 		return
 	}
-	n := newConn(s, ours, tcp)
+	n := newConn(s, ours, socket.Direct(tcp).(system))
 	s.conns[n] = struct{}{}
 	s.wg.Go(n.serve)
 }

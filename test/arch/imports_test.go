@@ -23,15 +23,16 @@ var mayImport = map[string][]string{
 	"snapshot":       {"fsys"},
 	"raft/wal":       {"fsys"},
 	"tlsconfig":      {},
-	"raft/transport": {"tlsconfig"},
+	"raft/transport": {"tlsconfig", "socket"},
 	"raft":           {"raft/wal", "snapshot", "fsys"},
 	"auth":           {"store"},
-	"front":          {},
+	"socket":         {},
+	"front":          {"socket"},
 	"httpapi":        {"store", "eventhistory", "auth", "peerstats"},
 	"peerstats":      {},
 	"metrics":        {"store", "peerstats"},
 	"bench":          {},
-	"":               {"store", "eventhistory", "auth", "fsys", "config", "snapshot", "raft", "raft/transport", "tlsconfig", "httpapi", "front", "peerstats", "metrics", "discovery", "proxy", "bench"}, // main
+	"":               {"store", "eventhistory", "auth", "fsys", "config", "snapshot", "raft", "raft/transport", "tlsconfig", "httpapi", "front", "socket", "peerstats", "metrics", "discovery", "proxy", "bench"}, // main
 }
 
 // TestImportGraph holds the product's packages to mayImport. Tests may import more, the tests' packages anything; but the
