@@ -47,7 +47,8 @@ type Server struct {
 	lot     *lot // nil: nothing can be parked, so everything is handed on
 	crew    crew
 
-	stopping  atomic.Bool
+	stopping  atomic.Bool // nobody waits for a request any more
+	cutting   atomic.Bool // nor for an event
 	mu        sync.Mutex
 	listeners []net.Listener
 	conns     map[*conn]struct{}
@@ -82,6 +83,7 @@ func (s *Server) Others() net.Listener { return s.others }
 // Serve accepts connections until l fails, or until Shutdown closes it; then the error is http.ErrServerClosed.
 func (s *Server) Serve(l net.Listener) error {
 	if !s.opened(l) {
+		l.Close()
 		return http.ErrServerClosed
 	}
 	var wait time.Duration
@@ -168,6 +170,7 @@ func (s *Server) Shutdown(ctx context.Context) {
 	select {
 	case <-s.empty:
 	case <-ctx.Done():
+		s.cutting.Store(true)
 		s.mu.Lock()
 		open = s.open()
 		s.mu.Unlock()
