@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"runtime"
@@ -255,3 +256,6 @@ func (c *client) ends() {
 func isReset(err error) bool {
 	return strings.Contains(err.Error(), "reset") || strings.Contains(err.Error(), "broken pipe") || errors.Is(err, net.ErrClosed)
 }
+
+// nothing is a log of nothing.
+func nothing() *log.Logger { return log.New(io.Discard, "", 0) }
