@@ -254,7 +254,7 @@ func (c *conn) keep(used int) {
 	c.have = copy(c.buf, rest)
 	if time.Since(c.timed) > deadlineEvery {
 		c.timed = time.Now()
-		_ = c.tcp.SetReadDeadline(c.timed.Add(min(restAfter, c.server.o.IdleTimeout)))
+		_ = c.tcp.SetReadDeadline(c.timed.Add(min(c.server.restAfter, c.server.o.IdleTimeout)))
 	}
 }
 

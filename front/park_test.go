@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A watch waits without a goroutine; when it is told, its connection goes on as before, many times over.
@@ -263,4 +264,43 @@ func TestClientsThatDoNotRead(t *testing.T) {
 		c.hears("GET /echo ")
 	}
 	g.eventually("those who went are gone", func() bool { return g.open.Load() == int64(len(slow)/2+1) })
+}
+
+// A connection that asks for nothing costs no goroutine, and is answered as before.
+func TestSilentConnectionsRest(t *testing.T) {
+	g := newRestlessRig(t, nil, Options{}, 10*time.Millisecond)
+	var clients []*client
+	for range 20 {
+		clients = append(clients, g.dial())
+	}
+	for round := range 3 {
+		for _, c := range clients {
+			c.send(get("/echo"))
+			c.hears("GET /echo ")
+			if round == 1 {
+				c.send(get("/wait"))
+				c.head()
+			}
+		}
+		g.eventually("all rest", func() bool { return g.parked() == len(clients) })
+		g.eventually("their goroutines have ended", func() bool { return runtime.NumGoroutine() <= g.goroutines+4 })
+		if round == 1 {
+			g.bells.ring("", "now")
+			g.eventually("all have been told", func() bool { return g.bells.waiting() == 0 })
+			for _, c := range clients {
+				if s, err := c.r.ReadString('\n'); err != nil {
+					t.Fatalf("%q, %v", s, err)
+				}
+			}
+			for _, c := range clients { // the rest of the body
+				if _, err := c.r.Discard(len("now\n") + len("\r\n0\r\n\r\n")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	for _, c := range clients {
+		c.Close()
+	}
+	g.eventually("all are closed", func() bool { return g.open.Load() == 0 })
 }

@@ -36,6 +36,12 @@ type rig struct {
 // newRig serves h, or a new bells, with the times of o that are given.
 func newRig(t *testing.T, h http.Handler, o Options) *rig {
 	t.Helper()
+	return newRestlessRig(t, h, o, restAfter)
+}
+
+// newRestlessRig is newRig, but for when a connection is parked that asks for nothing.
+func newRestlessRig(t *testing.T, h http.Handler, o Options, rest time.Duration) *rig {
+	t.Helper()
 	for _, d := range []*time.Duration{&o.HeaderTimeout, &o.IdleTimeout, &o.BodyTimeout} {
 		if *d == 0 {
 			*d = patience
@@ -55,6 +61,7 @@ func newRig(t *testing.T, h http.Handler, o Options) *rig {
 	}
 	g.addr = l.Addr().String()
 	g.front = New(h, o)
+	g.front.restAfter = rest
 	g.others = &http.Server{Handler: h}
 	g.served.Go(func() {
 		if err := g.front.Serve(counted{l, g}); err != http.ErrServerClosed {

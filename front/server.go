@@ -46,6 +46,8 @@ type Server struct {
 	others  *handedOn
 	lot     *lot // nil: nothing can be parked, so everything is handed on
 	crew    crew
+	// restAfter is the constant, but in tests.
+	restAfter time.Duration
 
 	stopping  atomic.Bool // nobody waits for a request any more
 	cutting   atomic.Bool // nor for an event
@@ -64,7 +66,7 @@ func New(h http.Handler, o Options) *Server {
 	}
 	s := &Server{
 		handler: h, o: o, others: &handedOn{conns: make(chan net.Conn), closed: make(chan struct{})},
-		conns: map[*conn]struct{}{}, done: make(chan struct{}), empty: make(chan struct{}),
+		conns: map[*conn]struct{}{}, done: make(chan struct{}), empty: make(chan struct{}), restAfter: restAfter,
 	}
 	s.crew.server = s
 	var err error
