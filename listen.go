@@ -139,7 +139,9 @@ func (c *limitedConn) Unread(b []byte) { c.unread = b }
 func (c *limitedConn) Read(p []byte) (n int, err error) {
 	if len(c.unread) > 0 {
 		n = copy(p, c.unread)
-		c.unread = c.unread[n:]
+		if c.unread = c.unread[n:]; len(c.unread) == 0 {
+			c.unread = nil // or its memory stays as long as the connection
+		}
 	} else {
 		n, err = c.Conn.Read(p)
 	}

@@ -145,7 +145,7 @@ func (c *conn) read(x *exchange) (next verdict, used int) {
 		if head = c.headLength(seen); head >= 0 {
 			break
 		}
-		if c.have == len(c.buf) || c.have > c.maxHead() || c.have > 0 && !isUpper(c.buf[0]) {
+		if c.have == len(c.buf) || c.have > c.maxHead() || !x.mayBePlain(string(c.buf[:c.have])) {
 			return other, 0
 		}
 		seen = max(0, c.have-len(endOfHead)+1)
@@ -181,8 +181,6 @@ func (c *conn) read(x *exchange) (next verdict, used int) {
 	return again, used
 }
 
-func isUpper(b byte) bool { return 'A' <= b && b <= 'Z' }
-
 // maxHead is the length of the longest head that is plain.
 func (c *conn) maxHead() int { return min(c.server.o.HeaderBytes, minBuffer) }
 
@@ -202,15 +200,11 @@ func (c *conn) broken(err error) verdict {
 	return over
 }
 
-// wait reads more of a head. While there is nothing of it, the connection is idle.
+// wait reads more of a head. As long as that is not whole, the connection is idle.
 func (c *conn) wait() error {
-	now := time.Now()
-	if c.have > 0 {
-		if !c.timed.IsZero() {
-			c.timed = time.Time{}
-			_ = c.tcp.SetReadDeadline(now.Add(c.server.o.HeaderTimeout))
-		}
-		return c.fill()
+	if c.have > 0 && !c.timed.IsZero() {
+		c.timed = time.Time{}
+		_ = c.tcp.SetReadDeadline(time.Now().Add(c.server.o.HeaderTimeout))
 	}
 	if !c.idle() {
 		return net.ErrClosed
@@ -260,7 +254,7 @@ func (c *conn) keep(used int) {
 	c.have = copy(c.buf, rest)
 	if time.Since(c.timed) > deadlineEvery {
 		c.timed = time.Now()
-		_ = c.tcp.SetReadDeadline(c.timed.Add(min(restAfter, c.server.o.IdleTimeout)))
+		_ = c.tcp.SetReadDeadline(c.timed.Add(min(c.server.restAfter, c.server.o.IdleTimeout)))
 	}
 }
 
@@ -271,6 +265,9 @@ func (c *conn) answer(x *exchange) (next verdict) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.panicked(p)
+			if w.waits != nil {
+				w.waits.end()
+			}
 			next = over
 		}
 	}()

@@ -2,6 +2,7 @@ package front
 
 import (
 	"net/http"
+	"net/textproto"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -43,7 +44,7 @@ func appendField(b []byte, name, value string) []byte {
 	b = append(b, name...)
 	b = append(b, ": "...)
 	start := len(b)
-	b = append(b, value...)
+	b = append(b, textproto.TrimString(value)...)
 	for i := start; i < len(b); i++ {
 		if b[i] == '\n' || b[i] == '\r' {
 			b[i] = ' '

@@ -48,6 +48,21 @@ func (x *exchange) parse(head string) bool {
 	return rest == "" && x.complete()
 }
 
+// mayBePlain looks at what has come of a head. What net/http answers without the rest must not wait for that here.
+func (x *exchange) mayBePlain(begun string) bool {
+	if begun != "" && (begun[0] < 'A' || begun[0] > 'Z') {
+		return false // TLS, for example
+	}
+	for first := true; strings.IndexByte(begun, '\n') >= 0; first = false {
+		line, rest, ok := cutLine(begun)
+		if !ok || first && !x.parseRequestLine(line) || !first && strings.IndexByte(line, ':') < 1 {
+			return false
+		}
+		begun = rest
+	}
+	return true
+}
+
 // cutLine returns a line without its CRLF. A line that ends otherwise is not plain.
 func cutLine(s string) (line, rest string, ok bool) {
 	i := strings.IndexByte(s, '\n')

@@ -64,7 +64,7 @@ func (l *lot) watch() {
 		}
 		for _, e := range events[:n] {
 			if c := l.at(uint32(e.Fd), uint32(e.Pad)); c != nil {
-				c.heard()
+				c.heard(e.Events&(unix.EPOLLERR|unix.EPOLLHUP) != 0)
 			}
 		}
 	}
@@ -79,10 +79,14 @@ func (l *lot) at(index, turn uint32) *conn {
 	return l.spots[index]
 }
 
-// listen asks to be told, once, when something comes from a connection, or has come already. That it has left meanwhile does
-// not matter.
-func (l *lot) listen(s spot) {
-	l.control(s, unix.EPOLL_CTL_MOD, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLONESHOT)
+// listen asks to be told, once, when something comes from a connection, or has come already; deaf: only when it has broken. That it
+// has left meanwhile does not matter.
+func (l *lot) listen(s spot, deaf bool) {
+	events := uint32(unix.EPOLLONESHOT)
+	if !deaf {
+		events |= unix.EPOLLIN | unix.EPOLLRDHUP
+	}
+	l.control(s, unix.EPOLL_CTL_MOD, events)
 }
 
 // control does nothing for a connection that is closed.

@@ -11,11 +11,11 @@ type spot struct{}
 
 func newLot() (*lot, error) { return nil, errors.ErrUnsupported }
 
-func (*lot) watch()      {}
-func (*lot) close()      {}
-func (*lot) enter(*conn) {}
-func (*lot) listen(spot) {}
-func (*lot) leave(*conn) {}
+func (*lot) watch()            {}
+func (*lot) close()            {}
+func (*lot) enter(*conn)       {}
+func (*lot) listen(spot, bool) {}
+func (*lot) leave(*conn)       {}
 
 func (*spot) read([]byte) (int, error)     { return 0, errors.ErrUnsupported }
 func (*spot) tryWrite([]byte) (int, error) { return 0, errors.ErrUnsupported }

@@ -10,8 +10,9 @@ import (
 type parkedAnswer struct {
 	goOn func(http.ResponseWriter) (done bool)
 	end  func()
-	// last: the connection ends with it.
-	last bool
+	// last: the connection ends with it. The others are what the answer's head has said.
+	last, chunked, isHead bool
+	status                int
 }
 
 // Waker returns what makes a parked answer go on, from any goroutine and at any time; it does not wait.
@@ -28,9 +29,9 @@ func (w *response) Park(goOn func(http.ResponseWriter) (done bool), end func()) 
 // park begins a parked answer with what there is already.
 func (w *response) park() verdict {
 	c := w.conn
-	c.waits = w.waits
-	w.begin(nil, false)
-	c.waits.last = w.last
+	c.waits, w.waits = w.waits, nil
+	w.commit()
+	c.waits.last, c.waits.chunked, c.waits.isHead, c.waits.status = w.last, w.chunked, w.isHead, w.status
 	return w.tell()
 }
 
@@ -38,9 +39,9 @@ func (w *response) park() verdict {
 func (w *response) tell() verdict {
 	c, waits := w.conn, w.conn.waits
 	if waits.goOn(w) {
-		w.end()
 		c.waits = nil
-		waits.end()
+		waits.end() // before the client knows that it is over
+		w.end()
 		if waits.last || c.server.stopping.Load() {
 			return over
 		}
@@ -74,14 +75,19 @@ func (c *conn) stay() verdict {
 // park leaves the connection to itself, unless it was woken meanwhile.
 func (c *conn) park() bool {
 	c.server.lot.enter(c)
-	early, at := c.early != nil, c.spot
+	deaf, at, ending := c.early != nil, c.spot, &c.server.cutting
+	if c.waits == nil {
+		ending = &c.server.stopping
+	}
 	if !c.state.CompareAndSwap(busy, parked) {
 		c.state.Store(busy) // it was woken
 		return false
 	}
-	if !early {
-		c.server.lot.listen(at)
+	if ending.Load() && c.state.CompareAndSwap(parked, busy) {
+		c.finish() // Shutdown may have looked at it before
+		return true
 	}
+	c.server.lot.listen(at, deaf)
 	return true
 }
 
@@ -97,7 +103,8 @@ func (c *conn) goOn(m *member) (next verdict) {
 		x.reset()
 		exchanges.Put(x)
 	}()
-	w.conn, w.status, w.begun, w.chunked, w.member = c, http.StatusOK, true, true, m
+	w.conn, w.begun, w.member = c, true, m
+	w.status, w.chunked, w.isHead = c.waits.status, c.waits.chunked, c.waits.isHead
 	return w.tell()
 }
 
@@ -147,8 +154,9 @@ func (c *conn) wake() {
 	}
 }
 
-// heard is called when something comes from the client of a parked connection, or when that has gone.
-func (c *conn) heard() {
+// heard is called when something comes from the client of a parked connection, or when that has gone. Broken says that nothing
+// can be sent or received any more.
+func (c *conn) heard(broken bool) {
 	if !c.state.CompareAndSwap(parked, busy) {
 		return // whoever has it looks again
 	}
@@ -156,20 +164,30 @@ func (c *conn) heard() {
 		c.server.wg.Go(c.serve)
 		return
 	}
+	if c.early == nil {
+		broken = !c.overhear()
+	}
+	if broken {
+		c.finish()
+	} else if !c.park() {
+		c.server.crew.take(c)
+	}
+}
+
+// overhear reads what comes early, and returns false if nothing will come any more.
+func (c *conn) overhear() bool {
 	var b [512]byte
 	switch n, err := c.spot.read(b[:]); {
 	case n > 0:
 		c.early = slices.Clone(b[:n])
+		return true
 	case n == 0 && err == nil: // the client has closed its side, and may still listen
-		_, _ = c.spot.tryWrite(lastChunk)
-		c.finish()
-		return
-	case !isAgain(err):
-		c.finish()
-		return
-	}
-	if !c.park() {
-		c.server.crew.take(c)
+		if c.waits.chunked {
+			_, _ = c.spot.tryWrite(lastChunk)
+		}
+		return false
+	default:
+		return isAgain(err)
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 // net/http keeps.
 const lengthKnown = 2048
 
+// sniffed is how many bytes a type is told from.
+const sniffed = 512
+
 // sendSize is how much of an answer is sent at once.
 const sendSize = 32 << 10
 
@@ -28,6 +31,7 @@ type response struct {
 	chunked bool
 	last    bool // the connection ends with this answer
 	waits   *parkedAnswer
+	timed   bool    // it has a write deadline
 	member  *member // who of the crew sends this piece of a parked answer
 }
 
@@ -86,16 +90,21 @@ func (w *response) piece(p []byte) {
 // begin appends the head, and what was held back of the body. Next is what follows that; complete says that it is all there is.
 func (w *response) begin(next []byte, complete bool) {
 	w.begun = true
-	if w.header["Connection"] != nil && w.header["Connection"][0] == "close" {
-		w.last = true
+	stopping := w.conn.server.stopping.Load()
+	options := w.header["Connection"]
+	said := !stopping && len(options) > 0 && options[0] == "close"
+	if w.last = w.last || said || stopping; w.last && !said {
 		delete(w.header, "Connection")
 	}
-	if w.conn.server.stopping.Load() {
-		w.last = true
+	if !hasBody(w.status) {
+		delete(w.header, "Content-Length")
+	}
+	if w.status == http.StatusNotModified {
+		delete(w.header, "Content-Type")
 	}
 	w.out = statusLine(w.out, w.status)
 	w.out = appendFields(w.out, w.header)
-	if w.header["Date"] == nil {
+	if _, dated := w.header["Date"]; !dated {
 		w.out = appendDate(w.out)
 	}
 	_, hasLength := w.header["Content-Length"]
@@ -105,15 +114,11 @@ func (w *response) begin(next []byte, complete bool) {
 		w.out = append(w.out, "\r\n"...)
 		hasLength = true
 	}
-	if start := w.held; hasBody(w.status) && w.header["Content-Type"] == nil {
-		if len(start) == 0 {
-			start = next
-		}
-		if len(start) > 0 {
-			w.out = appendField(w.out, "Content-Type", http.DetectContentType(start))
-		}
+	if w.untyped() && len(w.held)+len(next) > 0 {
+		start := append(w.held, next[:min(len(next), sniffed)]...)
+		w.out = appendField(w.out, "Content-Type", http.DetectContentType(start))
 	}
-	if w.last {
+	if w.last && !said {
 		w.out = append(w.out, "Connection: close\r\n"...)
 	}
 	if w.chunked = !hasLength && !w.isHead && hasBody(w.status); w.chunked {
@@ -122,6 +127,12 @@ func (w *response) begin(next []byte, complete bool) {
 	w.out = append(w.out, "\r\n"...)
 	w.piece(w.held)
 	w.held = w.held[:0]
+}
+
+// untyped: the answer's type is what its first bytes look like.
+func (w *response) untyped() bool {
+	_, typed := w.header["Content-Type"]
+	return !typed && hasBody(w.status) && w.header.Get("Content-Encoding") == ""
 }
 
 // hasBody: RFC 9110, section 6.4.1.
@@ -141,18 +152,26 @@ func (w *response) end() {
 		w.out = append(w.out, "0\r\n\r\n"...)
 	}
 	w.send()
+	if w.timed {
+		_ = w.SetWriteDeadline(time.Time{}) // the next answer has a deadline of its own
+	}
 }
 
 // FlushError is what http.ResponseController calls.
 func (w *response) FlushError() error {
+	w.commit()
+	w.send()
+	return w.err
+}
+
+// commit appends the head of an answer that goes on.
+func (w *response) commit() {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
 	if !w.begun {
 		w.begin(nil, false)
 	}
-	w.send()
-	return w.err
 }
 
 // Flush implements http.Flusher.
@@ -177,7 +196,10 @@ func (w *response) send() {
 func (w *response) SetReadDeadline(time.Time) error { return nil }
 
 // SetWriteDeadline is what http.ResponseController calls.
-func (w *response) SetWriteDeadline(t time.Time) error { return w.conn.tcp.SetWriteDeadline(t) }
+func (w *response) SetWriteDeadline(t time.Time) error {
+	w.timed = !t.IsZero()
+	return w.conn.tcp.SetWriteDeadline(t)
+}
 
 // reset is for the next answer of whatever connection. Buffers that have grown are given up.
 func (w *response) reset() {

@@ -48,8 +48,11 @@ type Server struct {
 	others  *handedOn
 	lot     *lot // nil: nothing can be parked, so everything is handed on
 	crew    crew
+	// restAfter is the constant, but in tests.
+	restAfter time.Duration
 
-	stopping  atomic.Bool
+	stopping  atomic.Bool // nobody waits for a request any more
+	cutting   atomic.Bool // nor for an event
 	mu        sync.Mutex
 	listeners []net.Listener
 	conns     map[*conn]struct{}
@@ -65,7 +68,7 @@ func New(h http.Handler, o Options) *Server {
 	}
 	s := &Server{
 		handler: h, o: o, others: &handedOn{conns: make(chan net.Conn), closed: make(chan struct{})},
-		conns: map[*conn]struct{}{}, done: make(chan struct{}), empty: make(chan struct{}),
+		conns: map[*conn]struct{}{}, done: make(chan struct{}), empty: make(chan struct{}), restAfter: restAfter,
 	}
 	s.crew.server = s
 	var err error
@@ -84,6 +87,7 @@ func (s *Server) Others() net.Listener { return s.others }
 // Serve accepts connections until l fails, or until Shutdown closes it; then the error is http.ErrServerClosed.
 func (s *Server) Serve(l net.Listener) error {
 	if !s.opened(l) {
+		l.Close()
 		return http.ErrServerClosed
 	}
 	var wait time.Duration
@@ -170,6 +174,7 @@ func (s *Server) Shutdown(ctx context.Context) {
 	select {
 	case <-s.empty:
 	case <-ctx.Done():
+		s.cutting.Store(true)
 		s.mu.Lock()
 		open = s.open()
 		s.mu.Unlock()
