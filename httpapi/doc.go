@@ -27,7 +27,7 @@
 // It asks of its caller
 //   - a Server whose methods may be called from any goroutine and which keeps the request timeout itself;
 //   - that the handler of New runs under the server of NewHTTPServer, which holds the limits that have to be kept before
-//     a handler is called.
+//     a handler is called, and for plain requests under package front in its place.
 //
 // Keys carry the prefix /1 inside the store. It is added in parse and stripped where answers are encoded.
 package httpapi
