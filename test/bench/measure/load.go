@@ -1,0 +1,127 @@
+package measure
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"pando/test/server"
+)
+
+const (
+	busy      = 64  // connections of a load "with 64 connections"
+	valueSize = 100 // bytes of each value
+
+	// patience is how much longer than it should a load may take.
+	patience = 2 * time.Minute
+	// fillPatience is how long a server may take to be filled.
+	fillPatience = 15 * time.Minute
+)
+
+// load is what `pando bench --json` prints, as far as it is used here. Times are in microseconds.
+type load struct {
+	Requests, Errors int
+	ErrorExamples    []string
+	Throughput       float64
+	Latency          struct{ Mean, P50, P90, P95, P99, P999, Max float64 }
+	Percentiles      [][2]float64
+	Series           []struct{ Second, Requests, P50, P99, Max float64 }
+	Servers          []struct{ CPUPerRequest float64 }
+	Watch            struct{ First, Median, Last float64 }
+	RSSPerWatcher    float64
+}
+
+// load runs the generator on servers of one cluster; the first one is asked. A word with %s is left out.
+func (t *turn) load(patience time.Duration, servers []*server.Server, workload string, flags ...string) load {
+	var pids []string
+	for _, s := range servers {
+		pids = append(pids, fmt.Sprint(s.PID()))
+	}
+	args := append([]string{"bench", workload, "--json", "--endpoints", servers[0].Endpoint, "--pid", strings.Join(pids, ","),
+		"--value-size", fmt.Sprint(valueSize)}, flags...)
+	ctx, cancel := context.WithTimeout(t.ctx, patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, t.bench.Generator, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("bench %s: %v: %s", strings.Join(args[1:], " "), err, lastLine(stderr.String()))
+	}
+	var l load
+	if err := json.Unmarshal(out, &l); err != nil {
+		t.Fatalf("bench %s: %v in %q", strings.Join(args[1:], " "), err, out)
+	}
+	// One request in a thousand that fails, as one that times out in a long fill, does not change the figures; they show it.
+	if l.Requests == 0 || l.Errors > l.Requests/1000 {
+		t.Fatalf("bench %s: %d errors, %d requests: %q", strings.Join(args[1:], " "), l.Errors, l.Requests, l.ErrorExamples)
+	}
+	return l
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}
+
+// during loads for the time of the form.
+func (t *turn) during(servers []*server.Server, workload string, clients int, flags ...string) load {
+	d := t.bench.Form.Duration
+	return t.load(d+patience, servers, workload, append([]string{"--duration", d.String(), "--clients", fmt.Sprint(clients)}, flags...)...)
+}
+
+// cpu is what all servers have used for one request, in microseconds.
+func (l load) cpu() (sum float64) {
+	for _, s := range l.Servers {
+		sum += s.CPUPerRequest
+	}
+	return sum
+}
+
+// figures are those of every load of requests.
+func (l load) figures() figures {
+	return figures{values: map[string]float64{
+		"rate": l.Throughput, "cpu-us": l.cpu(), "errors": float64(l.Errors),
+		"p50-us": l.Latency.P50, "p99-us": l.Latency.P99, "p999-us": l.Latency.P999, "max-us": l.Latency.Max,
+	}}
+}
+
+// shown are the percentiles that a plot shows: enough for the shape of the curve, in a record that stays small.
+var shown = []float64{
+	1, 5, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92.5, 95, 96, 97, 98, 98.5, 99, 99.25, 99.5, 99.6, 99.7, 99.8, 99.85,
+	99.9, 99.925, 99.95, 99.96, 99.97, 99.98, 99.985, 99.99, 99.995, 99.999,
+}
+
+// percentiles are the points of the latency's curve: percent, microseconds.
+func (l load) percentiles() figures {
+	var curve [][2]float64
+	next := 0
+	for _, p := range shown {
+		// What is above a percentile has to be one request at least.
+		if (100-p)/100*float64(l.Requests) < 1 {
+			break
+		}
+		for next < len(l.Percentiles) && l.Percentiles[next][0] < p {
+			next++
+		}
+		if next < len(l.Percentiles) {
+			curve = append(curve, [2]float64{p, l.Percentiles[next][1]})
+		}
+	}
+	return figures{curves: map[string][][2]float64{"percentiles": curve}}
+}
+
+// bySecond are the latencies over the time: second, microseconds.
+func (l load) bySecond() figures {
+	f := figures{curves: map[string][][2]float64{}}
+	for _, s := range l.Series {
+		f.curves["p50"] = append(f.curves["p50"], [2]float64{s.Second, s.P50})
+		f.curves["p99"] = append(f.curves["p99"], [2]float64{s.Second, s.P99})
+		f.curves["max"] = append(f.curves["max"], [2]float64{s.Second, s.Max})
+	}
+	return f
+}
