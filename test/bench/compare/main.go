@@ -30,6 +30,7 @@ import (
 
 type options struct {
 	pando, etcd, out, dir, only string
+	form                        measure.Form
 	quick, render               bool
 	binaries                    []string
 }
@@ -48,9 +49,12 @@ func main() {
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	o.binaries = flag.Args()
+	o.binaries, o.form = flag.Args(), measure.Full
+	if o.quick {
+		o.form = measure.Quick
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -83,10 +87,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	bench := measure.Bench{Subjects: subjects, Generator: o.pando, Dir: o.dir, Form: measure.Full}
-	if o.quick {
-		bench.Form = measure.Quick
-	}
+	bench := measure.Bench{Subjects: subjects, Generator: o.pando, Dir: o.dir, Form: o.form}
 	now := record.Run{Date: time.Now().UTC().Truncate(time.Second), Quick: o.quick, Machine: machine}
 	for _, s := range subjects {
 		now.Subjects = append(now.Subjects, s.Subject)

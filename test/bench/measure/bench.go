@@ -32,11 +32,11 @@ type Form struct {
 var (
 	Full = Form{
 		Rounds: 5, Duration: 5 * time.Second, Idle: 30 * time.Second, Clients: []int{1, 4, 16, 64, 256, 1024},
-		Keys: []int{1_000, 10_000, 100_000, 1_000_000}, Fills: 3, Watchers: 10_000, FanOut: 8_000,
+		Keys: []int{1_000, 10_000, 100_000, 1_000_000}, Fills: 2, Watchers: 10_000, FanOut: 8_000,
 	}
 	Quick = Form{
 		Rounds: 2, Duration: 500 * time.Millisecond, Idle: time.Second, Clients: []int{1, 16, 64},
-		Keys: []int{1_000, 10_000, 50_000}, Fills: 1, Watchers: 1000, FanOut: 800,
+		Keys: []int{1_000, 10_000, 100_000}, Fills: 1, Watchers: 1000, FanOut: 800,
 	}
 )
 

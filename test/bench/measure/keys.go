@@ -42,14 +42,12 @@ func (t *turn) filled(n int) (*server.Server, figures) {
 
 // besideReader is the longest that one writer waits while somebody reads the whole tree again and again, and while nobody does.
 func (t *turn) besideReader(s *server.Server) figures {
-	// Long enough for the slowest to send a million keys once.
-	d := 3 * t.bench.Form.Duration
-	write := func() load {
+	write := func(d time.Duration) load {
 		return t.load(d+patience, []*server.Server{s}, "put", "--prefix", "/beside", "--clients", "1", "--duration", d.String())
 	}
-	alone := write()
+	alone := write(t.bench.Form.Duration)
 	stop := t.reading(s)
-	beside := write()
+	beside := write(3 * t.bench.Form.Duration) // long enough for the slowest to send a million keys once
 	reads, err := stop()
 	if err != nil {
 		t.Fatal(err)
@@ -116,18 +114,13 @@ func (t *turn) bySize(s *server.Server, n int) figures {
 	})
 }
 
-// compare takes loads with and without something, some times in turns, and finds what each costs and in what ratio.
+// compare finds what requests cost with and without something, and in what ratio.
 func (t *turn) compare(what string, take func(workload string) (with, without load)) figures {
-	const times = 2
 	found := figures{values: map[string]float64{}}
 	for _, workload := range []string{"get", "put"} {
-		var with, without float64
-		for range times {
-			w, wo := take(workload)
-			with, without = with+w.cpu()/times, without+wo.cpu()/times
-		}
+		with, without := take(workload)
 		name := what + "-" + workload
-		found.values[name+"-cpu-us"], found.values[name+"-base-cpu-us"], found.values[name+"-ratio"] = with, without, with/without
+		found.values[name+"-cpu-us"], found.values[name+"-base-cpu-us"], found.values[name+"-ratio"] = with.cpu(), without.cpu(), with.cpu()/without.cpu()
 	}
 	return found
 }

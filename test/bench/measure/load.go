@@ -31,11 +31,10 @@ type load struct {
 	Percentiles      [][2]float64
 	Series           []struct{ Second, Requests, P50, P99, Max float64 }
 	Servers          []struct{ CPUPerRequest float64 }
-	Watch            struct{ First, Median, Last float64 }
-	RSSPerWatcher    float64
+	Watch            struct{ First, Median, Last, RSSPerWatcher float64 }
 }
 
-// load runs the generator on servers of one cluster; the first one is asked. A word with %s is left out.
+// load runs the generator on servers of one cluster; the first one is asked.
 func (t *turn) load(patience time.Duration, servers []*server.Server, workload string, flags ...string) load {
 	var pids []string
 	for _, s := range servers {
@@ -90,26 +89,12 @@ func (l load) figures() figures {
 	}}
 }
 
-// shown are the percentiles that a plot shows: enough for the shape of the curve, in a record that stays small.
-var shown = []float64{
-	1, 5, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92.5, 95, 96, 97, 98, 98.5, 99, 99.25, 99.5, 99.6, 99.7, 99.8, 99.85,
-	99.9, 99.925, 99.95, 99.96, 99.97, 99.98, 99.985, 99.99, 99.995, 99.999,
-}
-
-// percentiles are the points of the latency's curve: percent, microseconds.
+// percentiles are the points of the latency's curve: percent, microseconds. The last one still has a request above it.
 func (l load) percentiles() figures {
 	var curve [][2]float64
-	next := 0
-	for _, p := range shown {
-		// What is above a percentile has to be one request at least.
-		if (100-p)/100*float64(l.Requests) < 1 {
-			break
-		}
-		for next < len(l.Percentiles) && l.Percentiles[next][0] < p {
-			next++
-		}
-		if next < len(l.Percentiles) {
-			curve = append(curve, [2]float64{p, l.Percentiles[next][1]})
+	for _, p := range l.Percentiles {
+		if p[0] > 0 && (100-p[0])/100*float64(l.Requests) >= 1 {
+			curve = append(curve, p)
 		}
 	}
 	return figures{curves: map[string][][2]float64{"percentiles": curve}}

@@ -12,14 +12,14 @@ import (
 
 // watchMemory is what a server holds for each watcher that waits on one key, each with a connection of its own.
 func watchMemory(b *Bench, ctx context.Context, name string) {
-	b.inTurns(ctx, name, 0, b.Form.Rounds, func(t *turn) figures {
-		return figures{values: map[string]float64{"watcher-bytes": t.watched(b.Form.Watchers).RSSPerWatcher}}
+	b.inTurns(ctx, name, b.Form.Watchers, b.Form.Rounds, func(t *turn) figures {
+		return figures{values: map[string]float64{"watcher-bytes": t.watched(b.Form.Watchers).Watch.RSSPerWatcher}}
 	})
 }
 
 // watchWrite is when the watchers of one key have their answers, counted from the beginning of the write.
 func watchWrite(b *Bench, ctx context.Context, name string) {
-	b.inTurns(ctx, name, 0, b.Form.Rounds, func(t *turn) figures {
+	b.inTurns(ctx, name, b.Form.FanOut, b.Form.Rounds, func(t *turn) figures {
 		w := t.watched(b.Form.FanOut).Watch
 		return figures{values: map[string]float64{"first-us": w.First, "median-us": w.Median, "last-us": w.Last}}
 	})
@@ -33,7 +33,7 @@ func (t *turn) watched(watchers int) load {
 
 // crowd compares the requests of a server that many watchers wait at, on keys of their own, with those of one without.
 func crowd(b *Bench, ctx context.Context, name string) {
-	b.inTurns(ctx, name, 0, b.Form.Rounds, func(t *turn) figures {
+	b.inTurns(ctx, name, b.Form.Watchers, b.Form.Rounds, func(t *turn) figures {
 		beset, alone := t.start(), t.start()
 		t.crowd(beset, b.Form.Watchers)
 		return t.compare("crowd", func(workload string) (with, without load) {

@@ -9,17 +9,63 @@ import (
 	"pando/test/bench/record"
 )
 
-// unit writes a figure for readers.
-type unit func(float64) string
+// unit is the names of a unit, each of which stands for a thousand of the one before.
+type unit []string
 
-// digits writes a number with three digits that count, and thousands in groups.
+var (
+	microseconds = unit{" µs", " ms", " s"}
+	seconds      = unit{" s"}
+	byteSize     = unit{" B", " KB", " MB", " GB"}
+	percent      = unit{" %"}
+	times        = unit{"x"}
+	number       = unit{""}
+)
+
+// name picks the name for v, and how many of the smallest it stands for.
+func (u unit) name(v float64) (name string, each float64) {
+	i, each := 0, 1.0
+	for ; i < len(u)-1 && v/each >= 999.5; i++ {
+		each *= 1000
+	}
+	return u[i], each
+}
+
+// text writes a figure for readers, with three digits that count.
+func (u unit) text(v float64) string {
+	name, each := u.name(v)
+	return digits(v/each) + name
+}
+
+// short is text without zeros at the end, for what is no measured figure.
+func (u unit) short(v float64) string {
+	name, each := u.name(v)
+	return grouped(strconv.FormatFloat(v/each, 'f', -1, 64)) + name
+}
+
+// spread writes a figure with the range of its rounds, "–" if there is none.
+func (u unit) spread(s record.Spread) string {
+	switch s.Rounds {
+	case 0:
+		return "–"
+	case 1:
+		return u.text(s.Median)
+	}
+	name, each := u.name(s.Median)
+	return fmt.Sprintf("%s%s (%s–%s)", digits(s.Median/each), name, digits(s.Least/each), digits(s.Most/each))
+}
+
+// digits writes a number with three digits that count.
 func digits(v float64) string {
-	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 2, 64), 64)
+	if err != nil || rounded == 0 || math.IsNaN(rounded) || math.IsInf(rounded, 0) {
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
-	decimals := max(0, 2-int(math.Floor(math.Log10(math.Abs(v)))))
-	text := strconv.FormatFloat(v, 'f', decimals, 64)
-	whole, fraction, broken := strings.Cut(text, ".")
+	return grouped(strconv.FormatFloat(v, 'f', max(0, 2-int(math.Floor(math.Log10(math.Abs(rounded))))), 64))
+}
+
+// grouped sets thousands apart.
+func grouped(number string) string {
+	whole, fraction, broken := strings.Cut(number, ".")
 	for i := len(whole) - 3; i > 0; i -= 3 {
 		whole = whole[:i] + "," + whole[i:]
 	}
@@ -27,35 +73,6 @@ func digits(v float64) string {
 		whole += "." + fraction
 	}
 	return whole
-}
-
-// scaled picks the largest of the names that leaves a number of 1 at least; each stands for a thousand of the one before.
-func scaled(v float64, names ...string) string {
-	i := 0
-	for ; i < len(names)-1 && v >= 999.5; i++ {
-		v /= 1000
-	}
-	return digits(v) + " " + names[i]
-}
-
-func microseconds(v float64) string { return scaled(v, "µs", "ms", "s") }
-func seconds(v float64) string      { return microseconds(v * 1e6) }
-func byteSize(v float64) string     { return scaled(v, "B", "KB", "MB", "GB") }
-func percent(v float64) string      { return digits(v) + " %" }
-func times(v float64) string        { return digits(v) + "x" }
-
-// count writes a whole number.
-func count(v float64) string { return digits(math.Round(v)) }
-
-// spread writes a figure with the range of its rounds, "–" if there is none.
-func spread(s record.Spread, u unit) string {
-	switch s.Rounds {
-	case 0:
-		return "–"
-	case 1:
-		return u(s.Median)
-	}
-	return fmt.Sprintf("%s (%s – %s)", u(s.Median), u(s.Least), u(s.Most))
 }
 
 // table is one of Markdown.

@@ -79,7 +79,7 @@ func (v *view) Latencies() string {
 // Machine is what the figures were taken on, in one line.
 func (v *view) Machine() string {
 	m := v.Latest().Machine
-	return fmt.Sprintf("%d cores of %s, %s of memory, %s, data on %s", m.Cores, m.CPU, byteSize(float64(m.Memory)), m.Kernel, m.FileSystem)
+	return fmt.Sprintf("%d cores of %s, %s of memory, %s, data on %s", m.Cores, m.CPU, byteSize.text(float64(m.Memory)), m.Kernel, m.FileSystem)
 }
 
 // BareSync is the latency of the disk alone, over all rounds.
@@ -87,7 +87,7 @@ func (v *view) BareSync() string {
 	f := record.Figure{Measure: "put-one", Value: "p50-us"}
 	p50 := v.Spread(record.Disk, f)
 	f.Value = "p99-us"
-	return fmt.Sprintf("p50 %s, p99 %s", spread(p50, microseconds), spread(v.Spread(record.Disk, f), microseconds))
+	return fmt.Sprintf("p50 %s, p99 %s", microseconds.spread(p50), microseconds.spread(v.Spread(record.Disk, f)))
 }
 
 // RunTable is the table of runs that the page is put together from.

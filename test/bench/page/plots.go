@@ -19,7 +19,7 @@ import (
 	"pando/test/bench/record"
 )
 
-const width, height = 16 * vg.Centimeter, 9 * vg.Centimeter
+const width, height, margin = 16 * vg.Centimeter, 9 * vg.Centimeter, vg.Length(8)
 
 func init() { plot.DefaultFont = font.Font{Typeface: "Liberation", Variant: "Sans"} }
 
@@ -82,12 +82,16 @@ func drawPlot(file, title string, x, y axis, lines []line) (bool, error) {
 	} else {
 		p.Y.Min = 0
 	}
-	w, err := p.WriterTo(width, height, "svg")
+	canvas, err := draw.NewFormattedCanvas(width, height, "svg")
 	if err != nil {
 		return false, err
 	}
+	all := draw.New(canvas)
+	all.SetColor(color.White)
+	all.Fill(all.Rectangle.Path())
+	p.Draw(draw.Crop(all, margin, -2*margin, margin, -margin))
 	var b bytes.Buffer
-	if _, err := w.WriteTo(&b); err != nil {
+	if _, err := canvas.WriteTo(&b); err != nil {
 		return false, err
 	}
 	// Readers without that font are to have one like it.
@@ -143,7 +147,7 @@ func (d decades) Ticks(least, most float64) []plot.Tick {
 		for i := 1.0; i < 10; i++ {
 			tick := plot.Tick{Value: i * power}
 			if i == 1 {
-				tick.Label = d.show(power)
+				tick.Label = d.show.short(power)
 			}
 			if tick.Value >= least*0.999 && tick.Value <= most*1.001 {
 				all = append(all, tick)
@@ -160,7 +164,7 @@ func (n numbers) Ticks(least, most float64) []plot.Tick {
 	all := plot.DefaultTicks{}.Ticks(least, most)
 	for i, t := range all {
 		if t.Label != "" {
-			all[i].Label = n.show(t.Value)
+			all[i].Label = n.show.short(t.Value)
 		}
 	}
 	return all
@@ -194,19 +198,19 @@ func (v *view) plots(dir string) (map[string]bool, error) {
 			return nil, err
 		}
 	}
-	keys := axis{"keys", decades{count}, true}
-	clients := axis{"clients", decades{count}, true}
+	keys := axis{"keys", decades{number}, true}
+	clients := axis{"clients", decades{number}, true}
 	err := one("memory", "Memory by number of keys, under load", keys, axis{"resident", decades{byteSize}, true}, v.through("keys", "resident-bytes"))
 	if err == nil {
 		err = one("restart", "Restart by number of keys", keys, axis{"until the first answer", decades{seconds}, true}, v.through("keys", "restart-s"))
 	}
 	if err == nil {
-		err = one("fill", "Latency of PUT while a server is filled, 64 connections", axis{"seconds", numbers{count}, false}, latency, v.bySecond())
+		err = one("fill", "Latency of PUT while a server is filled, 64 connections", axis{"seconds", numbers{number}, false}, latency, v.bySecond())
 	}
 	for _, workload := range []string{"get", "put"} {
 		title := map[string]string{"get": "GET by number of clients", "put": "PUT by number of clients"}[workload]
 		if err == nil {
-			err = one("clients-"+workload, title, clients, axis{"requests/s", numbers{count}, false}, v.through("clients-"+workload, "rate"))
+			err = one("clients-"+workload, title, clients, axis{"requests/s", numbers{number}, false}, v.through("clients-"+workload, "rate"))
 		}
 	}
 	return there, err

@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"maps"
+	"strings"
 
 	"pando/test/bench/record"
 )
@@ -31,16 +32,16 @@ var requirements = []requirement{
 	{"PUT, one client: p50", "put-one", "p50-us", microseconds, bound{less: 1.2}, bound{aboveDisk: 80}},
 	{"three nodes, PUT to the leader, 64 connections: CPU of all members", "three-put", "cpu-us", microseconds, bound{less: 1.5}, bound{less: 2.5}},
 	{"three nodes, PUT, one client: p50", "three-put-one", "p50-us", microseconds, bound{less: 1.2}, bound{less: 2}},
-	{"memory per key, %s keys of 100 B under load", "keys", "key-bytes", byteSize, bound{most: 900}, bound{most: 400}},
-	{"PUT while filling %s keys: p99", "keys", "p99-us", microseconds, bound{most: 60_000}, bound{most: 15_000}},
-	{"longest write while the whole tree of %s keys is read", "keys", "beside-reader-max-us", microseconds, bound{most: 100_000}, bound{most: 10_000}},
-	{"restart with %s keys, per key", "keys", "restart-key-us", microseconds, bound{most: 3}, bound{most: 1}},
-	{"memory per waiting watcher, all on one key", "watch-memory", "watcher-bytes", byteSize, bound{most: 14_000}, bound{most: 5_000}},
-	{"one write to all watchers of a key: last one answered", "watch-write", "last-us", microseconds, bound{less: 1.5}, bound{less: 3}},
-	{"GET with %s keys: CPU against the fewest", "keys", "size-get-ratio", times, bound{most: 1.3}, bound{}},
-	{"PUT with %s keys: CPU against the fewest", "keys", "size-put-ratio", times, bound{most: 1.3}, bound{}},
-	{"GET with watchers on other keys: CPU against none", "crowd", "crowd-get-ratio", times, bound{most: 1.3}, bound{}},
-	{"PUT with watchers on other keys: CPU against none", "crowd", "crowd-put-ratio", times, bound{most: 1.3}, bound{}},
+	{"memory per key, {n} keys of 100 B under load", "keys", "key-bytes", byteSize, bound{most: 900}, bound{most: 400}},
+	{"PUT while filling {n} keys: p99", "keys", "p99-us", microseconds, bound{most: 60_000}, bound{most: 15_000}},
+	{"longest write while the whole tree of {n} keys is read", "keys", "beside-reader-max-us", microseconds, bound{most: 100_000}, bound{most: 10_000}},
+	{"restart with {n} keys, per key", "keys", "restart-key-us", microseconds, bound{most: 3}, bound{most: 1}},
+	{"memory per waiting watcher, {n} on one key", "watch-memory", "watcher-bytes", byteSize, bound{most: 14_000}, bound{most: 5_000}},
+	{"one write to {n} watchers of a key: last one answered", "watch-write", "last-us", microseconds, bound{less: 1.5}, bound{less: 3}},
+	{"GET with {n} keys: CPU against {few}", "keys", "size-get-ratio", times, bound{most: 1.3}, bound{}},
+	{"PUT with {n} keys: CPU against {few}", "keys", "size-put-ratio", times, bound{most: 1.3}, bound{}},
+	{"GET with {n} watchers on other keys: CPU against none", "crowd", "crowd-get-ratio", times, bound{most: 1.3}, bound{}},
+	{"PUT with {n} watchers on other keys: CPU against none", "crowd", "crowd-put-ratio", times, bound{most: 1.3}, bound{}},
 	{"three nodes, idle: CPU per node", "idle", "cpu-percent", percent, bound{most: 0.5}, bound{most: 0.2}},
 }
 
@@ -48,18 +49,29 @@ var requirements = []requirement{
 func (v *view) Requirements() string {
 	t := newTable(append(append([]string{""}, v.subjects...), "etcd 3.4 : Pando", "floor", "goal", "reached")...)
 	for _, q := range requirements {
-		f, what := v.figure(q.measure, q.value), q.what
-		if f.At > 0 {
-			what = fmt.Sprintf(q.what, count(float64(f.At)))
-		}
-		row := []string{what}
+		f := v.figure(q.measure, q.value)
+		row := []string{v.numbers(q.what, q.measure)}
 		for _, s := range v.subjects {
-			row = append(row, spread(v.Spread(s, f), q.show))
+			row = append(row, q.show.spread(v.Spread(s, f)))
 		}
-		row = append(row, v.ratio(f), q.text(q.floor), q.text(q.goal), v.reached(q, f))
+		ratio := v.ratio(f)
+		if strings.HasSuffix(q.value, "-ratio") {
+			ratio = "" // it is one itself
+		}
+		row = append(row, ratio, q.text(q.floor), q.text(q.goal), v.reached(q, f))
 		t.add(row...)
 	}
 	return t.String()
+}
+
+// numbers puts in the largest ({n}) and the least ({few}) number that a measure went through.
+func (v *view) numbers(text, measure string) string {
+	ats := v.Ats(measure)
+	if len(ats) == 0 {
+		return strings.NewReplacer("{n}", "many", "{few}", "few").Replace(text)
+	}
+	n, few := number.short(float64(ats[len(ats)-1])), number.short(float64(ats[0]))
+	return strings.NewReplacer("{n}", n, "{few}", few).Replace(text)
 }
 
 // text is how a bound stands in the table.
@@ -68,9 +80,9 @@ func (q requirement) text(b bound) string {
 	case b.less > 0:
 		return fmt.Sprintf("%vx less", b.less)
 	case b.most > 0:
-		return q.show(b.most)
+		return q.show.short(b.most)
 	case b.aboveDisk > 0:
-		return "fdatasync + " + q.show(b.aboveDisk)
+		return "fdatasync + " + q.show.short(b.aboveDisk)
 	}
 	return ""
 }
@@ -125,7 +137,7 @@ func (v *view) aboveDisk(f record.Figure) record.Spread {
 
 // ratio is how many times more etcd 3.4 needs.
 func (v *view) ratio(f record.Figure) string {
-	return spread(v.Ratio(record.Etcd34, record.Pando, f), times)
+	return times.spread(v.Ratio(record.Etcd34, record.Pando, f))
 }
 
 // figure is at the largest number that a measure went through.

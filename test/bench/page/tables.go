@@ -27,7 +27,7 @@ type column struct {
 }
 
 var loadColumns = []column{
-	{"requests/s", "rate", count}, {"CPU per request", "cpu-us", microseconds}, {"p50", "p50-us", microseconds},
+	{"requests/s", "rate", number}, {"CPU per request", "cpu-us", microseconds}, {"p50", "p50-us", microseconds},
 	{"p99", "p99-us", microseconds}, {"p99.9", "p999-us", microseconds}, {"longest", "max-us", microseconds},
 }
 
@@ -39,7 +39,7 @@ func (v *view) Ratios() string {
 		for _, c := range loadColumns[:5] {
 			f := record.Figure{Measure: l.measure, Value: c.value}
 			if c.value == "rate" {
-				row = append(row, spread(v.Ratio(record.Pando, record.Etcd34, f), times))
+				row = append(row, times.spread(v.Ratio(record.Pando, record.Etcd34, f)))
 				continue
 			}
 			row = append(row, v.ratio(f))
@@ -64,7 +64,7 @@ func (v *view) Loads() string {
 		v.addRows(t, l.name, record.Figure{Measure: l.measure}, loadColumns)
 		if bare := v.Spread(record.Disk, record.Figure{Measure: l.measure, Value: "p50-us"}); bare.Rounds > 0 {
 			p99 := v.Spread(record.Disk, record.Figure{Measure: l.measure, Value: "p99-us"})
-			t.add("", "bare fdatasync", "", "", spread(bare, microseconds), spread(p99, microseconds), "", "")
+			t.add("", "bare fdatasync", "", "", microseconds.spread(bare), microseconds.spread(p99), "", "")
 		}
 	}
 	return t.String()
@@ -78,7 +78,7 @@ func (v *view) addRows(t *table, name string, f record.Figure, columns []column)
 			f.Value = c.value
 			found := v.Spread(s, f)
 			any = any || found.Rounds > 0
-			row = append(row, spread(found, c.show))
+			row = append(row, c.show.spread(found))
 		}
 		if any {
 			t.add(row...)
@@ -89,16 +89,16 @@ func (v *view) addRows(t *table, name string, f record.Figure, columns []column)
 
 // Through is the table of a measure by the numbers that it went through.
 func (v *view) Through(measure, what string) string {
-	columns := []column{{"requests/s", "rate", count}, {"CPU per request", "cpu-us", microseconds}, {"p50", "p50-us", microseconds}, {"p99", "p99-us", microseconds}}
+	columns := []column{{"requests/s", "rate", number}, {"CPU per request", "cpu-us", microseconds}, {"p50", "p50-us", microseconds}, {"p99", "p99-us", microseconds}}
 	if measure == "keys" {
 		columns = []column{
 			{"memory under load", "resident-bytes", byteSize}, {"per key", "key-bytes", byteSize}, {"memory after a restart", "restarted-bytes", byteSize},
-			{"restart", "restart-s", seconds}, {"PUT/s of the fill", "rate", count}, {"p99 of the fill", "p99-us", microseconds}, {"longest of the fill", "max-us", microseconds},
+			{"restart", "restart-s", seconds}, {"PUT/s of the fill", "rate", number}, {"p99 of the fill", "p99-us", microseconds}, {"longest of the fill", "max-us", microseconds},
 		}
 	}
 	t := newTable(append([]string{what, ""}, heads(columns)...)...)
 	for _, at := range v.Ats(measure) {
-		v.addRows(t, count(float64(at)), record.Figure{Measure: measure, At: at}, columns)
+		v.addRows(t, number.short(float64(at)), record.Figure{Measure: measure, At: at}, columns)
 	}
 	return t.String()
 }
@@ -106,21 +106,21 @@ func (v *view) Through(measure, what string) string {
 // Size is the table of what a request costs with many keys and with few.
 func (v *view) Size() string {
 	f := v.figure("keys", "")
-	t := newTable("", "", "GET: CPU", "with the fewest", "ratio", "PUT: CPU", "with the fewest", "ratio", "longest write", "beside a reader of the whole tree", "times it was read")
-	v.addRows(t, count(float64(f.At))+" keys", f, append(comparison("size"),
-		column{"", "alone-max-us", microseconds}, column{"", "beside-reader-max-us", microseconds}, column{"", "whole-reads", digits}))
+	t := newTable("", "", "GET: CPU", v.numbers("with {few}", "keys"), "ratio", "PUT: CPU", v.numbers("with {few}", "keys"), "ratio", "longest write", "beside a reader of the whole tree", "times it was read")
+	v.addRows(t, number.short(float64(f.At))+" keys", f, append(comparison("size"),
+		column{"", "alone-max-us", microseconds}, column{"", "beside-reader-max-us", microseconds}, column{"", "whole-reads", number}))
 	return t.String()
 }
 
 // Watchers is the table of the watchers' figures.
 func (v *view) Watchers() string {
 	t := newTable("", "", "memory per watcher")
-	v.addRows(t, "all on one key", record.Figure{Measure: "watch-memory"}, []column{{"", "watcher-bytes", byteSize}})
+	v.addRows(t, v.numbers("{n} on one key", "watch-memory"), v.figure("watch-memory", ""), []column{{"", "watcher-bytes", byteSize}})
 	fan := newTable("", "", "first one answered", "the median", "last one answered")
-	v.addRows(fan, "one write to all", record.Figure{Measure: "watch-write"},
+	v.addRows(fan, v.numbers("one write to {n}", "watch-write"), v.figure("watch-write", ""),
 		[]column{{"", "first-us", microseconds}, {"", "median-us", microseconds}, {"", "last-us", microseconds}})
 	crowd := newTable("", "", "GET: CPU", "without them", "ratio", "PUT: CPU", "without them", "ratio")
-	v.addRows(crowd, "on other keys", record.Figure{Measure: "crowd"}, comparison("crowd"))
+	v.addRows(crowd, v.numbers("{n} on other keys", "crowd"), v.figure("crowd", ""), comparison("crowd"))
 	return t.String() + "\n" + fan.String() + "\n" + crowd.String()
 }
 
