@@ -115,6 +115,40 @@ func checkPortions(t *testing.T, o options, page string) {
 	}
 }
 
+// TestPage: docs/benchmarks.md and its plots are what the command makes of docs/benchmarks/results.json.
+func TestPage(t *testing.T) {
+	const docs = "../../../docs"
+	o := options{out: t.TempDir(), render: true}
+	figures := filepath.Join(o.out, "benchmarks")
+	if err := os.Mkdir(figures, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	results := read(t, filepath.Join(docs, "benchmarks", "results.json"))
+	if err := os.WriteFile(filepath.Join(figures, "results.json"), []byte(results), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	made, err := filepath.Glob(filepath.Join(figures, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, err := filepath.Glob(filepath.Join(docs, "benchmarks", "*"))
+	if err != nil || len(there) != len(made) {
+		t.Errorf("%d files instead of %d: %v", len(there), len(made), err)
+	}
+	for _, file := range append(made, filepath.Join(o.out, "benchmarks.md")) {
+		name, err := filepath.Rel(o.out, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if read(t, file) != read(t, filepath.Join(docs, name)) {
+			t.Errorf("docs/%s is not what `make bench-page` writes", name)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	good := options{pando: server.Build(t), out: t.TempDir(), dir: t.TempDir(), form: tiny}
 	for name, change := range map[string]func(*options){

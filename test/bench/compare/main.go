@@ -73,7 +73,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	if o.render {
-		return page.Write(kept, o.out)
+		return page.Write(kept, o.out, measure.Names())
 	}
 	names, err := chosen(o.only)
 	if err != nil {
@@ -103,7 +103,7 @@ func run(ctx context.Context, o options) error {
 		if err := kept.Save(file); err != nil {
 			return err
 		}
-		return page.Write(kept, o.out)
+		return page.Write(kept, o.out, measure.Names())
 	})
 }
 

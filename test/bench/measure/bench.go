@@ -118,6 +118,7 @@ type turn struct {
 	ctx     context.Context
 	bench   *Bench
 	subject Subject
+	kept    figures // what the sample has if the turn fails later on
 }
 
 // inTurns gives each subject a turn in each round. The order changes from round to round, because who comes second finds
@@ -147,10 +148,8 @@ func (b *Bench) turn(ctx context.Context, s Subject, sample record.Sample, take 
 	t := &turn{owner: &owner{dir: b.Dir}, ctx: ctx, bench: b, subject: s}
 	defer t.close()
 	sample.Subject = s.Name
-	sample.Failed = attempt(func() {
-		f := take(t)
-		sample.Values, sample.Curves = f.values, f.curves
-	})
+	sample.Failed = attempt(func() { t.kept = take(t) })
+	sample.Values, sample.Curves = t.kept.values, t.kept.curves
 	if ctx.Err() != nil {
 		return
 	}

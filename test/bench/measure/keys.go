@@ -20,11 +20,13 @@ func keys(b *Bench, ctx context.Context, name string) {
 		full := n == b.Form.Keys[len(b.Form.Keys)-1]
 		b.inTurns(ctx, name, n, b.Form.Fills, func(t *turn) figures {
 			s, found := t.filled(n)
+			t.kept = found
 			if full {
 				t.settle(s)
-				found = found.with(t.besideReader(s)).with(t.bySize(s, n))
+				t.kept = t.kept.with(t.besideReader(s))
+				t.kept = t.kept.with(t.bySize(s, n))
 			}
-			return found.with(t.restart(s, n))
+			return t.kept.with(t.restart(s, n))
 		})
 	}
 }

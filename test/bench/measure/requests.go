@@ -11,11 +11,11 @@ import (
 // again. Where one client writes, the bare disk has its turn in each round too.
 func requests(workload string, size, clients int) func(*Bench, context.Context, string) {
 	return func(b *Bench, ctx context.Context, name string) {
-		running, stop := b.startAll(ctx, name, size)
-		defer stop()
+		up := b.startAll(ctx, name, size)
+		defer up.stop()
 		for round := range b.Form.Rounds {
-			b.round(ctx, name, 0, round, func(t *turn) figures {
-				l := t.during(t.leaderFirst(t.among(running)), workload, clients)
+			up.round(ctx, name, 0, round, func(t *turn) figures {
+				l := t.during(up.of(t), workload, clients)
 				return l.figures().with(l.percentiles())
 			})
 			if workload == "put" && clients == 1 {
@@ -28,45 +28,54 @@ func requests(workload string, size, clients int) func(*Bench, context.Context, 
 // clients is the measure of one workload with more and more clients on a single node.
 func clients(workload string) func(*Bench, context.Context, string) {
 	return func(b *Bench, ctx context.Context, name string) {
-		running, stop := b.startAll(ctx, name, 1)
-		defer stop()
+		up := b.startAll(ctx, name, 1)
+		defer up.stop()
 		for round := range b.Form.Rounds {
 			for _, n := range b.Form.Clients {
-				b.round(ctx, name, n, round, func(t *turn) figures { return t.during(t.among(running), workload, n).figures() })
+				up.round(ctx, name, n, round, func(t *turn) figures { return t.during(up.of(t), workload, n).figures() })
 			}
 		}
 	}
 }
 
-// startAll starts size members of each subject, which live through all rounds of a measure, until stop. A subject that cannot be
-// started has a sample that says why; it is not among those that run.
-func (b *Bench) startAll(ctx context.Context, name string, size int) (running map[string][]*server.Server, stop func()) {
-	running = map[string][]*server.Server{}
-	all := &owner{dir: b.Dir}
+// living are the subjects whose servers live through all rounds of a measure. Its Bench has no others.
+type living struct {
+	*Bench
+	owner   *owner
+	servers map[string][]*server.Server
+}
+
+// startAll starts size members of each subject. One that cannot be started has a sample that says why, and no turn.
+func (b *Bench) startAll(ctx context.Context, name string, size int) *living {
+	only := *b
+	only.Subjects = nil
+	l := &living{Bench: &only, owner: &owner{dir: b.Dir}, servers: map[string][]*server.Server{}}
 	for _, s := range b.Subjects {
-		t := &turn{owner: all, ctx: ctx, bench: b, subject: s}
+		if ctx.Err() != nil {
+			break
+		}
+		t := &turn{owner: l.owner, ctx: ctx, bench: b, subject: s}
 		failed := attempt(func() {
 			if size == 1 {
-				running[s.Name] = []*server.Server{t.start()}
+				l.servers[s.Name] = []*server.Server{t.start()}
 			} else {
-				running[s.Name] = t.startThree()
+				l.servers[s.Name] = t.startThree()
 			}
 		})
 		if failed != "" {
 			b.fail(record.Sample{Measure: name, Subject: s.Name, Failed: failed})
+			continue
 		}
+		only.Subjects = append(only.Subjects, s)
 	}
-	return running, all.close
+	return l
 }
 
-// among are the subject's servers of those that run.
-func (t *turn) among(running map[string][]*server.Server) []*server.Server {
-	servers := running[t.subject.Name]
-	if servers == nil {
-		t.Fatal("it did not start")
-	}
-	return servers
-}
+// of are the servers of the turn's subject, the leader first.
+func (l *living) of(t *turn) []*server.Server { return t.leaderFirst(l.servers[t.subject.Name]) }
+
+// stop ends all servers.
+func (l *living) stop() { l.owner.close() }
 
 // disk takes the bare loop's figures as those of one more subject.
 func (b *Bench) disk(ctx context.Context, name string, round int) {

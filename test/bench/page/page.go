@@ -21,16 +21,18 @@ var text string
 // view is a record as the template sees it.
 type view struct {
 	*record.Record
+	Measures string          // that there are to take
 	subjects []string        // names, Pando first, then etcd 3.4
 	drawn    map[string]bool // by the name of the plot
 }
 
-// Write writes benchmarks.md in dir, and the plots in benchmarks/ below it, which has to be there.
-func Write(r *record.Record, dir string) error {
+// Write writes benchmarks.md in dir, and the plots in benchmarks/ below it, which has to be there. The page names the measures that
+// there are to take.
+func Write(r *record.Record, dir string, measures []string) error {
 	if r.Latest() == nil {
 		return fmt.Errorf("there is nothing to write a page of in %s", dir)
 	}
-	v := &view{Record: r}
+	v := &view{Record: r, Measures: strings.Join(measures, ", ")}
 	for _, name := range []string{record.Pando, record.Etcd34} {
 		if slices.ContainsFunc(r.Subjects(), func(s record.Subject) bool { return s.Name == name }) {
 			v.subjects = append(v.subjects, name)

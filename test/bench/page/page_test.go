@@ -101,7 +101,7 @@ func TestFailures(t *testing.T) {
 		Runs:    []record.Run{{Measures: []string{"keys"}, Subjects: []record.Subject{{Name: "etcd 2.3"}, {Name: record.Pando}}}},
 		Samples: []record.Sample{{Measure: "keys", Subject: "etcd 2.3", At: 1000, Failed: "out of luck"}},
 	}
-	if err := Write(r, dir); err != nil {
+	if err := Write(r, dir, nil); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "benchmarks.md"))
@@ -114,7 +114,7 @@ func TestFailures(t *testing.T) {
 	if _, err := os.Stat(old); !os.IsNotExist(err) {
 		t.Errorf("%s is still there: %v", old, err)
 	}
-	if err := Write(&record.Record{}, dir); err == nil {
+	if err := Write(&record.Record{}, dir, nil); err == nil {
 		t.Error("a page of nothing")
 	}
 }

@@ -31,7 +31,7 @@ type Sample struct {
 	Values map[string]float64 `json:"values,omitempty"`
 	// Curves are points (x, y) in the order of x.
 	Curves map[string][][2]float64 `json:"curves,omitempty"`
-	// Failed is why there is nothing else, or "".
+	// Failed is why there is nothing else, or not all; or "".
 	Failed string `json:"failed,omitempty"`
 }
 

@@ -90,7 +90,7 @@ func (r *Record) Curve(subject string, f Figure, curve string) [][2]float64 {
 	return all[(len(all)-1)/2].Curves[curve]
 }
 
-// Failures are the samples of which there is nothing but why.
+// Failures are the samples of turns that failed.
 func (r *Record) Failures() []Sample {
 	var all []Sample
 	for _, s := range r.Samples {
