@@ -93,10 +93,12 @@ func run(ctx context.Context, o options) error {
 		now.Subjects = append(now.Subjects, s.Subject)
 	}
 	var fresh []record.Sample // of the measure under way
-	bench.Take = func(s record.Sample) { fresh = append(fresh, s) }
 	began := time.Now()
+	bench.Take = func(s record.Sample) {
+		fresh = append(fresh, s)
+		fmt.Printf("%8v  %s %s of %s, round %d\n", time.Since(began).Round(time.Second), s.Measure, at(s.At), s.Subject, s.Round+1)
+	}
 	return bench.Run(ctx, names, func(name string) error {
-		fmt.Printf("%-14s after %v\n", name, time.Since(began).Round(time.Second))
 		now.Measures, now.Seconds = append(now.Measures, name), time.Since(began).Seconds()
 		kept.Add(now, fresh)
 		fresh = nil
@@ -105,6 +107,14 @@ func run(ctx context.Context, o options) error {
 		}
 		return page.Write(kept, o.out, measure.Names())
 	})
+}
+
+// at is a number that a measure goes through; nothing if it goes through none.
+func at(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("with %d", n)
 }
 
 // chosen are the measures that a list names; all, if it is empty.
