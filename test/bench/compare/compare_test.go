@@ -55,7 +55,8 @@ func TestCompare(t *testing.T) {
 	for line := range strings.Lines(table) {
 		if strings.HasPrefix(line, "| ") {
 			rows++
-			if o.etcd != "" && strings.HasSuffix(line, " – |\n") {
+			// So short a load may use less CPU than the kernel counts.
+			if o.etcd != "" && !strings.Contains(line, "CPU") && strings.HasSuffix(line, " – |\n") {
 				t.Errorf("not measured: %s", line)
 			}
 		}

@@ -120,9 +120,11 @@ func (t *turn) bySize(s *server.Server, n int) figures {
 func (t *turn) compare(what string, take func(workload string) (with, without load)) figures {
 	found := figures{values: map[string]float64{}}
 	for _, workload := range []string{"get", "put"} {
-		with, without := take(workload)
-		name := what + "-" + workload
-		found.values[name+"-cpu-us"], found.values[name+"-base-cpu-us"], found.values[name+"-ratio"] = with.cpu(), without.cpu(), with.cpu()/without.cpu()
+		w, wo := take(workload)
+		if with, without := w.cpu(), wo.cpu(); with > 0 && without > 0 {
+			name := what + "-" + workload
+			found.values[name+"-cpu-us"], found.values[name+"-base-cpu-us"], found.values[name+"-ratio"] = with, without, with/without
+		}
 	}
 	return found
 }

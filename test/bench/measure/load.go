@@ -81,12 +81,16 @@ func (l load) cpu() (sum float64) {
 	return sum
 }
 
-// figures are those of every load of requests.
+// figures are those of every load of requests. CPU that was too little for the kernel's clock of 10 ms is none of them.
 func (l load) figures() figures {
-	return figures{values: map[string]float64{
-		"rate": l.Throughput, "cpu-us": l.cpu(), "errors": float64(l.Errors),
+	f := figures{values: map[string]float64{
+		"rate": l.Throughput, "errors": float64(l.Errors),
 		"p50-us": l.Latency.P50, "p99-us": l.Latency.P99, "p999-us": l.Latency.P999, "max-us": l.Latency.Max,
 	}}
+	if cpu := l.cpu(); cpu > 0 {
+		f.values["cpu-us"] = cpu
+	}
+	return f
 }
 
 // percentiles are the points of the latency's curve: percent, microseconds. The last one still has a request above it.
