@@ -19,7 +19,8 @@ import (
 	"pando/test/bench/record"
 )
 
-const width, height, margin = 16 * vg.Centimeter, 9 * vg.Centimeter, vg.Length(8)
+// The size of a plot; names of its lines stand in a strip to the right.
+const width, height, margin, names = 18 * vg.Centimeter, 9 * vg.Centimeter, vg.Length(8), 4 * vg.Centimeter
 
 func init() { plot.DefaultFont = font.Font{Typeface: "Liberation", Variant: "Sans"} }
 
@@ -28,7 +29,7 @@ var colors = []color.Color{
 	color.RGBA{0x00, 0x6d, 0x5b, 0xff}, color.RGBA{0xd9, 0x5f, 0x02, 0xff}, color.RGBA{0x75, 0x70, 0xb3, 0xff}, color.RGBA{0x99, 0x99, 0x99, 0xff},
 }
 
-// axis is how one axis of a plot shows its numbers.
+// axis is how one axis of a plot shows its numbers. The library takes room above a plot for a label of the vertical axis that is not short.
 type axis struct {
 	label string
 	ticks plot.Ticker
@@ -50,8 +51,9 @@ func drawPlot(file, title string, x, y axis, lines []line) (bool, error) {
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x.label, y.label
 	p.Title.TextStyle.Font.Size, p.Title.Padding = vg.Points(12), vg.Points(6)
 	p.X.Tick.Marker, p.Y.Tick.Marker = x.ticks, y.ticks
-	p.Legend.Top, p.Legend.Left = true, true
-	p.Legend.Padding = vg.Points(2)
+	legend := plot.NewLegend()
+	legend.Top, legend.Left, legend.Padding = true, true, vg.Points(3)
+	legend.TextStyle.Font.Size = vg.Points(10)
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{0xe0}, color.Gray{0xe0}
 	p.Add(grid)
@@ -62,7 +64,7 @@ func drawPlot(file, title string, x, y axis, lines []line) (bool, error) {
 			continue
 		}
 		any = true
-		if err := l.add(p, points); err != nil {
+		if err := l.add(p, &legend, points); err != nil {
 			return false, err
 		}
 	}
@@ -89,7 +91,8 @@ func drawPlot(file, title string, x, y axis, lines []line) (bool, error) {
 	all := draw.New(canvas)
 	all.SetColor(color.White)
 	all.Fill(all.Rectangle.Path())
-	p.Draw(draw.Crop(all, margin, -2*margin, margin, -margin))
+	p.Draw(draw.Crop(all, margin, -names, margin, -margin))
+	legend.Draw(draw.Crop(all, width-names+2*margin, 0, 0, -4*margin))
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return false, err
@@ -114,7 +117,7 @@ func xys(points [][2]float64, logX, logY bool) plotter.XYs {
 	return all
 }
 
-func (l line) add(p *plot.Plot, points plotter.XYs) error {
+func (l line) add(p *plot.Plot, legend *plot.Legend, points plotter.XYs) error {
 	drawn, err := plotter.NewLine(points)
 	if err != nil {
 		return err
@@ -125,7 +128,7 @@ func (l line) add(p *plot.Plot, points plotter.XYs) error {
 	}
 	p.Add(drawn)
 	if !l.dots {
-		p.Legend.Add(l.name, drawn)
+		legend.Add(l.name, drawn)
 		return nil
 	}
 	dots, err := plotter.NewScatter(points)
@@ -134,7 +137,7 @@ func (l line) add(p *plot.Plot, points plotter.XYs) error {
 	}
 	dots.GlyphStyle = draw.GlyphStyle{Color: drawn.Color, Radius: vg.Points(2.5), Shape: draw.CircleGlyph{}}
 	p.Add(dots)
-	p.Legend.Add(l.name, drawn, dots)
+	legend.Add(l.name, drawn, dots)
 	return nil
 }
 
@@ -202,10 +205,10 @@ func (v *view) plots(dir string) (map[string]bool, error) {
 	clients := axis{"clients", decades{number}, true}
 	err := one("memory", "Memory by number of keys, under load", keys, axis{"resident", decades{byteSize}, true}, v.through("keys", "resident-bytes"))
 	if err == nil {
-		err = one("restart", "Restart by number of keys", keys, axis{"until the first answer", decades{seconds}, true}, v.through("keys", "restart-s"))
+		err = one("restart", "Restart by number of keys, until the first answer", keys, axis{"time", decades{seconds}, true}, v.through("keys", "restart-s"))
 	}
 	if err == nil {
-		err = one("fill", "Latency of PUT while a server is filled, 64 connections", axis{"seconds", numbers{number}, false}, latency, v.bySecond())
+		err = one("fill", "PUT, 64 connections, second by second while a server is filled", axis{"seconds", numbers{number}, false}, latency, v.bySecond())
 	}
 	for _, workload := range []string{"get", "put"} {
 		title := map[string]string{"get": "GET by number of clients", "put": "PUT by number of clients"}[workload]
@@ -250,8 +253,8 @@ func (v *view) bySecond() []line {
 	f := v.figure("keys", "p99-us")
 	for i, s := range v.subjects {
 		all = append(all,
-			line{name: s + ", p99 of each second", points: v.Curve(s, f, "p99"), subject: i},
-			line{name: s + ", longest", points: v.Curve(s, f, "max"), subject: i, faint: true})
+			line{name: s + ", p99", points: v.Curve(s, f, "p99"), subject: i},
+			line{name: s + ", max", points: v.Curve(s, f, "max"), subject: i, faint: true})
 	}
 	return all
 }
