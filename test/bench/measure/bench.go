@@ -31,7 +31,7 @@ type Form struct {
 // Full is what the page is made of, Quick is to try whether everything works.
 var (
 	Full = Form{
-		Rounds: 5, Duration: 5 * time.Second, Idle: 30 * time.Second, Clients: []int{1, 4, 16, 64, 256, 1024},
+		Rounds: 5, Duration: 4 * time.Second, Idle: 30 * time.Second, Clients: []int{1, 4, 16, 64, 256, 1024},
 		Keys: []int{1_000, 10_000, 100_000, 1_000_000}, Fills: 2, Watchers: 10_000, FanOut: 8_000,
 	}
 	Quick = Form{

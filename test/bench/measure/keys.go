@@ -44,12 +44,11 @@ func (t *turn) filled(n int) (*server.Server, figures) {
 
 // besideReader is the longest that one writer waits while somebody reads the whole tree again and again, and while nobody does.
 func (t *turn) besideReader(s *server.Server) figures {
-	write := func(d time.Duration) load {
-		return t.load(d+patience, []*server.Server{s}, "put", "--prefix", "/beside", "--clients", "1", "--duration", d.String())
-	}
-	alone := write(t.bench.Form.Duration)
+	d := t.bench.Form.Duration
+	alone := t.during(d, []*server.Server{s}, "put", 1, "--prefix", "/beside")
 	stop := t.reading(s)
-	beside := write(3 * t.bench.Form.Duration) // long enough for the slowest to send a million keys once
+	// Long enough for the slowest to send a million keys once.
+	beside := t.during(3*d, []*server.Server{s}, "put", 1, "--prefix", "/beside")
 	reads, err := stop()
 	if err != nil {
 		t.Fatal(err)
@@ -110,8 +109,8 @@ func (t *turn) bySize(s *server.Server, n int) figures {
 	small, _ := t.filled(few)
 	t.settle(small)
 	return t.compare("size", func(workload string) (with, without load) {
-		with = t.during([]*server.Server{s}, workload, busy, "--keys", fmt.Sprint(n), "--prepared")
-		without = t.during([]*server.Server{small}, workload, busy, "--keys", fmt.Sprint(few), "--prepared")
+		with = t.during(t.bench.Form.Duration, []*server.Server{s}, workload, busy, "--keys", fmt.Sprint(n), "--prepared")
+		without = t.during(t.bench.Form.Duration, []*server.Server{small}, workload, busy, "--keys", fmt.Sprint(few), "--prepared")
 		return with, without
 	})
 }

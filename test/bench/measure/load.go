@@ -67,9 +67,8 @@ func lastLine(text string) string {
 	return lines[len(lines)-1]
 }
 
-// during loads for the time of the form.
-func (t *turn) during(servers []*server.Server, workload string, clients int, flags ...string) load {
-	d := t.bench.Form.Duration
+// during loads for some time.
+func (t *turn) during(d time.Duration, servers []*server.Server, workload string, clients int, flags ...string) load {
 	return t.load(d+patience, servers, workload, append([]string{"--duration", d.String(), "--clients", fmt.Sprint(clients)}, flags...)...)
 }
 

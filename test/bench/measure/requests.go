@@ -15,7 +15,7 @@ func requests(workload string, size, clients int) func(*Bench, context.Context, 
 		defer up.stop()
 		for round := range b.Form.Rounds {
 			up.round(ctx, name, 0, round, func(t *turn) figures {
-				l := t.during(up.of(t), workload, clients)
+				l := t.during(b.Form.Duration, up.of(t), workload, clients)
 				return l.figures().with(l.percentiles())
 			})
 			if workload == "put" && clients == 1 {
@@ -25,14 +25,17 @@ func requests(workload string, size, clients int) func(*Bench, context.Context, 
 	}
 }
 
-// clients is the measure of one workload with more and more clients on a single node.
+// clients is the measure of one workload with more and more clients on a single node, each number for half of the time, as
+// there are many.
 func clients(workload string) func(*Bench, context.Context, string) {
 	return func(b *Bench, ctx context.Context, name string) {
 		up := b.startAll(ctx, name, 1)
 		defer up.stop()
 		for round := range b.Form.Rounds {
 			for _, n := range b.Form.Clients {
-				up.round(ctx, name, n, round, func(t *turn) figures { return t.during(up.of(t), workload, n).figures() })
+				up.round(ctx, name, n, round, func(t *turn) figures {
+					return t.during(b.Form.Duration/2, up.of(t), workload, n).figures()
+				})
 			}
 		}
 	}

@@ -37,7 +37,8 @@ func crowd(b *Bench, ctx context.Context, name string) {
 		beset, alone := t.start(), t.start()
 		t.crowd(beset, b.Form.Watchers)
 		return t.compare("crowd", func(workload string) (with, without load) {
-			return t.during([]*server.Server{beset}, workload, busy), t.during([]*server.Server{alone}, workload, busy)
+			d := b.Form.Duration
+			return t.during(d, []*server.Server{beset}, workload, busy), t.during(d, []*server.Server{alone}, workload, busy)
 		})
 	})
 }
