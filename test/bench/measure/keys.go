@@ -149,7 +149,7 @@ func (t *turn) restart(s *server.Server, n int) figures {
 	}
 	took := time.Since(began)
 	return figures{values: map[string]float64{
-		"restart-s": took.Seconds(), "restart-key-us": float64(took.Microseconds()) / float64(n),
+		"restart-us": float64(took.Microseconds()), "restart-key-us": float64(took.Microseconds()) / float64(n),
 		"restarted-bytes": resident(again),
 	}}
 }

@@ -14,7 +14,6 @@ type unit []string
 
 var (
 	microseconds = unit{" µs", " ms", " s"}
-	seconds      = unit{" s"}
 	byteSize     = unit{" B", " KB", " MB", " GB"}
 	percent      = unit{" %"}
 	times        = unit{"x"}
@@ -82,8 +81,11 @@ func newTable(head ...string) *table { return &table{[][]string{head}} }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// String leaves out the columns that are empty in each row but the first.
+// String leaves out the columns that are empty in each row but the first; a table without such rows is nothing.
 func (t *table) String() string {
+	if len(t.rows) == 1 {
+		return ""
+	}
 	var b strings.Builder
 	for i, row := range t.rows {
 		b.WriteByte('|')

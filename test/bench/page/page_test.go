@@ -15,7 +15,7 @@ func TestNumbers(t *testing.T) {
 		{microseconds.text(23.456), "23.5 µs"},
 		{microseconds.text(999.7), "1.00 ms"},
 		{microseconds.text(2_345_678), "2.35 s"},
-		{seconds.text(12345), "12,345 s"},
+		{microseconds.text(12_345e6), "12,345 s"},
 		{byteSize.text(0), "0 B"},
 		{number.text(1234567.8), "1,234,568"},
 		{number.short(1), "1"},
@@ -30,7 +30,10 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-func TestTableLeavesOutEmptyColumns(t *testing.T) {
+func TestTableLeavesOutWhatIsEmpty(t *testing.T) {
+	if got := newTable("nothing", "at", "all").String(); got != "" {
+		t.Errorf("%s", got)
+	}
 	table := newTable("what", "there", "nowhere", "some")
 	table.add("a", "1", "", "–")
 	table.add("b", "2", "–", "3")

@@ -205,7 +205,7 @@ func (v *view) plots(dir string) (map[string]bool, error) {
 	clients := axis{"clients", decades{number}, true}
 	err := one("memory", "Memory by number of keys, under load", keys, axis{"resident", decades{byteSize}, true}, v.through("keys", "resident-bytes"))
 	if err == nil {
-		err = one("restart", "Restart by number of keys, until the first answer", keys, axis{"time", decades{seconds}, true}, v.through("keys", "restart-s"))
+		err = one("restart", "Restart by number of keys, until the first answer", keys, axis{"time", decades{microseconds}, true}, v.through("keys", "restart-us"))
 	}
 	if err == nil {
 		err = one("fill", "PUT, 64 connections, second by second while a server is filled", axis{"seconds", numbers{number}, false}, latency, v.bySecond())

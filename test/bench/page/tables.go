@@ -93,7 +93,7 @@ func (v *view) Through(measure, what string) string {
 	if measure == "keys" {
 		columns = []column{
 			{"memory under load", "resident-bytes", byteSize}, {"per key", "key-bytes", byteSize}, {"memory after a restart", "restarted-bytes", byteSize},
-			{"restart", "restart-s", seconds}, {"PUT/s of the fill", "rate", number}, {"p99 of the fill", "p99-us", microseconds}, {"longest of the fill", "max-us", microseconds},
+			{"restart", "restart-us", microseconds}, {"PUT/s of the fill", "rate", number}, {"p99 of the fill", "p99-us", microseconds}, {"longest of the fill", "max-us", microseconds},
 		}
 	}
 	t := newTable(append([]string{what, ""}, heads(columns)...)...)
