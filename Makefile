@@ -17,8 +17,8 @@ SIMULATION ?= 1000
 export PANDO_KILLS ?= 8
 
 # Tests of whole processes: the race detector sees nothing of those, and would double the time.
-PROCESS  := kill fault service takeover etcd34 etcd238 cluster bootstrap proxy tls
-UNIT      = $(shell go list ./... | grep -v -E '^pando/test/($(subst $() ,|,$(PROCESS) bench clients conformance))(/|$$)')
+PROCESS  := kill fault service takeover etcd34 etcd238 cluster bootstrap proxy tls bench
+UNIT      = $(shell go list ./... | grep -v -E '^pando/test/($(subst $() ,|,$(PROCESS) clients conformance))(/|$$)')
 GO_FILES  = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 
 .PHONY: build
@@ -51,6 +51,7 @@ test-etcd34: ## Pando beside Debian's etcd 3.4
 test-etcd238: ## one data directory from Pando to etcd 2.3.8 and back; PANDO_TEST_ETCD238 names its binary
 test-bootstrap: ## clusters that find themselves through a discovery service, Debian's too, and through DNS
 test-proxy: ## proxy mode in front of members that are killed and replaced
+test-bench: ## the comparison behind docs/benchmarks.md, in little
 test-tls: ## TLS on both ports: who is let in, certificates that are exchanged, files that are wrong, curl and etcdctl
 $(filter-out test-etcd34 test-cluster test-bootstrap test-tls test-service,$(PROCESS:%=test-%)): test-%:
 	go test -count=1 -timeout 15m ./test/$*/...
@@ -103,10 +104,15 @@ vuln: ## known vulnerabilities in what is called, by govulncheck; needs vuln.go.
 		echo "$$out"; exit $$status; \
 	fi
 
-.PHONY: bench bench-server bench-cluster
-bench: ## the benchmarks of every package
+.PHONY: bench bench-page bench-go bench-server bench-cluster
+bench: build ## Pando beside etcd 3.4 and BINARIES: docs/benchmarks.md, in 40 minutes; ONLY=get,put is part of it, QUICK=1 tries it in bin/bench
+	@test/install/with.sh "the comparison with etcd 3.4" go run ./test/bench/compare --pando bin/pando \
+		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick --out bin/bench) $(BINARIES)
+bench-page: ## docs/benchmarks.md again, from docs/benchmarks/results.json
+	go run ./test/bench/compare --render
+bench-go: ## the benchmarks of every package
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(UNIT)
-bench-server: ## the binary over sockets; PANDO_BENCH_KEYS keys
+bench-server: ## the binary over sockets: passwords, crowds, expiry
 	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench
 bench-cluster: ## leaders killed, restarts and returns: what clients notice, 20 times each
 	PANDO_TEST_CLUSTER=1 go test -run '^$$' -bench . -benchtime 20x -timeout 60m ./test/cluster/scenario

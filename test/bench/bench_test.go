@@ -3,14 +3,10 @@ package bench
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,18 +17,6 @@ const (
 	writers   = 64
 	valueSize = 100
 )
-
-func keyCount(b *testing.B) int {
-	text := os.Getenv("PANDO_BENCH_KEYS")
-	if text == "" {
-		return 1_000_000
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		b.Fatalf("PANDO_BENCH_KEYS=%q is no number of keys", text)
-	}
-	return n
-}
 
 // latencies are of one kind of operation.
 type latencies struct {
@@ -128,70 +112,5 @@ func during(done <-chan struct{}, n int) func() (string, bool) {
 		default:
 			return keyPath(rand.Int64N(int64(n)) + 1), true
 		}
-	}
-}
-
-// BenchmarkDisk is the bare loop: write 256 bytes, fdatasync.
-func BenchmarkDisk(b *testing.B) {
-	for b.Loop() {
-		f, err := os.Create(filepath.Join(b.TempDir(), "bare"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		var l latencies
-		buf := make([]byte, 256)
-		for range 10_000 {
-			began := time.Now()
-			if _, err := f.Write(buf); err != nil {
-				b.Fatal(err)
-			}
-			if err := syscall.Fdatasync(int(f.Fd())); err != nil {
-				b.Fatal(err)
-			}
-			l.all = append(l.all, time.Since(began))
-		}
-		f.Close()
-		l.report(b, "fdatasync")
-	}
-}
-
-// BenchmarkLoad fills a server with keys of 100 bytes, then compares its writers
-// with and without somebody who reads the whole tree.
-func BenchmarkLoad(b *testing.B) {
-	n := keyCount(b)
-	for b.Loop() {
-		addr := startServer(b)
-		began := time.Now()
-		loading := write(b, addr, writers, counted(n))
-		b.ReportMetric(float64(n)/time.Since(began).Seconds(), "put/s")
-		loading.report(b, "load")
-
-		quiet := make(chan struct{})
-		time.AfterFunc(10*time.Second, func() { close(quiet) })
-		write(b, addr, 16, during(quiet, n)).report(b, "alone")
-
-		done := make(chan struct{})
-		go readWhole(b, addr, done)
-		write(b, addr, 16, during(done, n)).report(b, "beside-reader")
-	}
-}
-
-// readWhole reads the whole tree three times, then closes done.
-func readWhole(b *testing.B, addr string, done chan<- struct{}) {
-	defer close(done)
-	c, err := dial(addr)
-	if err != nil {
-		b.Error(err)
-		return
-	}
-	defer c.close()
-	for range 3 {
-		began := time.Now()
-		size, err := c.get("/?recursive=true")
-		if err != nil {
-			b.Error(err)
-			return
-		}
-		b.Logf("the whole tree is %d MiB and took %v", size>>20, time.Since(began))
 	}
 }

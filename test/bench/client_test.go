@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -37,81 +38,46 @@ func (c *client) put(path string, form []byte) error {
 	if _, err := c.conn.Write(c.out); err != nil {
 		return err
 	}
-	status, _, err := c.answer()
+	status, err := c.answer()
 	if err == nil && status != 200 && status != 201 {
 		err = fmt.Errorf("PUT %s: status %d", path, status)
 	}
 	return err
 }
 
-// get reads a path and returns the size of the body.
-func (c *client) get(path string) (int64, error) {
-	c.out = fmt.Appendf(c.out[:0], "GET /v2/keys%s HTTP/1.1\r\nHost: x\r\n\r\n", path)
-	if _, err := c.conn.Write(c.out); err != nil {
-		return 0, err
-	}
-	status, size, err := c.answer()
-	if err == nil && status != 200 {
-		err = fmt.Errorf("GET %s: status %d", path, status)
-	}
-	return size, err
-}
+var lengthHeader = []byte("Content-Length: ")
 
-var (
-	lengthHeader  = []byte("Content-Length: ")
-	chunkedHeader = []byte("Transfer-Encoding: chunked")
-)
-
-// answer reads one response and throws its body away.
-func (c *client) answer() (status int, size int64, err error) {
+// answer reads one response and throws its body away. Pando tells the length of the answer to a write.
+func (c *client) answer() (status int, err error) {
 	line, err := c.line()
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	if len(line) < 12 {
-		return 0, 0, fmt.Errorf("no status line: %q", line)
+		return 0, fmt.Errorf("no status line: %q", line)
 	}
 	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
-	chunked := false
+	size := int64(-1)
 	for {
-		if line, err = c.line(); err != nil || len(line) == 0 {
+		if line, err = c.line(); err != nil {
+			return 0, err
+		}
+		if len(line) == 0 {
 			break
 		}
 		if rest, ok := bytes.CutPrefix(line, lengthHeader); ok {
 			if size, err = strconv.ParseInt(string(rest), 10, 64); err != nil {
-				return 0, 0, err
+				return 0, err
 			}
 		}
-		chunked = chunked || bytes.Equal(line, chunkedHeader)
 	}
-	if err != nil {
-		return 0, 0, err
-	}
-	if chunked {
-		size, err = c.chunks()
-		return status, size, err
+	if size < 0 {
+		return 0, errors.New("an answer without a length")
 	}
 	_, err = io.CopyN(io.Discard, c.in, size)
-	return status, size, err
-}
-
-func (c *client) chunks() (total int64, err error) {
-	for {
-		line, err := c.line()
-		if err != nil {
-			return total, err
-		}
-		n, err := strconv.ParseInt(string(line), 16, 64)
-		if err != nil {
-			return total, err
-		}
-		if _, err := io.CopyN(io.Discard, c.in, n+2); err != nil || n == 0 {
-			return total, err
-		}
-		total += n
-	}
+	return status, err
 }
 
 func (c *client) line() ([]byte, error) {
