@@ -106,8 +106,7 @@ func (s *sockets) answer(c net.Conn) {
 		}
 		request := buf[:n]
 		if line, _, _ := bytes.Cut(request, []byte("\r\n")); bytes.Contains(line, waiting) {
-			_, err = c.Write(begun)
-			s.watch(c)
+			err = s.watch(c)
 		} else {
 			_, err = c.Write(plain)
 		}
@@ -120,11 +119,14 @@ func (s *sockets) answer(c net.Conn) {
 	}
 }
 
-func (s *sockets) watch(c net.Conn) {
+// watch begins the answer to a watch. Nobody tells it anything before.
+func (s *sockets) watch(c net.Conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.watchers = append(s.watchers, c)
 	s.watching.Store(true)
+	_, err := c.Write(begun)
+	return err
 }
 
 func (s *sockets) tell() {

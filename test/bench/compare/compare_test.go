@@ -17,6 +17,15 @@ import (
 	"pando/test/server"
 )
 
+// TestMain is the program itself when a measure calls it for a bare server.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == measure.Bare {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
 // tiny is as little as there can be of everything.
 var tiny = measure.Form{
 	Rounds: 1, Duration: 100 * time.Millisecond, Idle: 100 * time.Millisecond, Clients: []int{1, 8},

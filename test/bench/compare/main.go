@@ -23,6 +23,7 @@ import (
 	"syscall"
 	"time"
 
+	"pando/test/bench/bare"
 	"pando/test/bench/measure"
 	"pando/test/bench/page"
 	"pando/test/bench/record"
@@ -36,6 +37,13 @@ type options struct {
 }
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == measure.Bare {
+		if err := bare.Serve(os.Args[2], os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	var o options
 	flag.StringVar(&o.pando, "pando", "bin/pando", "the `binary` of this checkout")
 	flag.StringVar(&o.etcd, "etcd", "etcd", "the etcd to compare with; empty for none")

@@ -57,6 +57,7 @@ var measures = []struct {
 	{"get", requests("get", 1, busy)},
 	{"qget", requests("qget", 1, busy)},
 	{"put", requests("put", 1, busy)},
+	{"limits", limits},
 	{"mixed", requests("mixed", 1, busy)},
 	{"put-one", requests("put", 1, 1)},
 	{"three-put", requests("put", 3, busy)},

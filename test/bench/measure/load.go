@@ -40,7 +40,12 @@ func (t *turn) load(patience time.Duration, servers []*server.Server, workload s
 	for _, s := range servers {
 		pids = append(pids, fmt.Sprint(s.PID()))
 	}
-	args := append([]string{"bench", workload, "--json", "--endpoints", servers[0].Endpoint, "--pid", strings.Join(pids, ","),
+	return t.loadAt(patience, servers[0].Endpoint, strings.Join(pids, ","), workload, flags...)
+}
+
+// loadAt runs the generator on an endpoint, of which processes (ids with commas between them) are the servers.
+func (t *turn) loadAt(patience time.Duration, endpoint, pids, workload string, flags ...string) load {
+	args := append([]string{"bench", workload, "--json", "--endpoints", endpoint, "--pid", pids,
 		"--value-size", fmt.Sprint(valueSize)}, flags...)
 	ctx, cancel := context.WithTimeout(t.ctx, patience)
 	defer cancel()
