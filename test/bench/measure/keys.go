@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -136,6 +139,7 @@ func (t *turn) restart(s *server.Server, n int) figures {
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}
+	read := readAll(t, s.Dir)
 	began := time.Now()
 	again := server.Launch(t, server.Options{Binary: t.subject.path, Dir: s.Dir, Client: server.FreeAddr(t), Args: t.subject.args})
 	for {
@@ -150,6 +154,32 @@ func (t *turn) restart(s *server.Server, n int) figures {
 	took := time.Since(began)
 	return figures{values: map[string]float64{
 		"restart-us": float64(took.Microseconds()), "restart-key-us": float64(took.Microseconds()) / float64(n),
-		"restarted-bytes": resident(again),
+		"restarted-bytes": resident(again), "read-key-us": float64(read.Microseconds()) / float64(n),
 	}}
+}
+
+// readAll is how long it takes to read the newest snapshot and the log of a data directory, and to compute a CRC of them.
+func readAll(t *turn, dir string) time.Duration {
+	snaps, err := filepath.Glob(filepath.Join(dir, "member", "snap", "*.snap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs, err := filepath.Glob(filepath.Join(dir, "member", "wal", "*.wal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	crc := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	for _, name := range append(snaps[max(0, len(snaps)-1):], logs...) {
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.CopyBuffer(crc, f, make([]byte, 1<<20))
+		f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return time.Since(began)
 }

@@ -1,9 +1,9 @@
-// Package page writes docs/benchmarks.md and its plots from a record, and from nothing else: the same record is the same page.
+// Package page writes docs/benchmarks.md, docs/limits.md and their plots from a record, and from nothing else: the same record is the same page.
 package page
 
 import (
 	"bytes"
-	_ "embed"
+	"embed"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,8 +15,8 @@ import (
 	"pando/test/bench/record"
 )
 
-//go:embed page.md.tmpl
-var text string
+//go:embed page.md.tmpl limits.md.tmpl
+var templates embed.FS
 
 // view is a record as the template sees it.
 type view struct {
@@ -26,7 +26,7 @@ type view struct {
 	drawn    map[string]bool // by the name of the plot
 }
 
-// Write writes benchmarks.md in dir, and the plots in benchmarks/ below it, which has to be there. The page names the measures that
+// Write writes benchmarks.md and limits.md in dir, and the plots in benchmarks/ below it, which has to be there. The page names the measures that
 // there are to take.
 func Write(r *record.Record, dir string, measures []string) error {
 	if r.Latest() == nil {
@@ -47,7 +47,16 @@ func Write(r *record.Record, dir string, measures []string) error {
 	if v.drawn, err = v.plots(filepath.Join(dir, "benchmarks")); err != nil {
 		return err
 	}
-	t, err := template.New("page").Parse(text)
+	for template, name := range map[string]string{"page.md.tmpl": "benchmarks.md", "limits.md.tmpl": "limits.md"} {
+		if err := v.write(template, filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *view) write(from, file string) error {
+	t, err := template.ParseFS(templates, from)
 	if err != nil {
 		return err
 	}
@@ -55,7 +64,7 @@ func Write(r *record.Record, dir string, measures []string) error {
 	if err := t.Execute(&b, v); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "benchmarks.md"), b.Bytes(), 0o644)
+	return os.WriteFile(file, b.Bytes(), 0o644)
 }
 
 // Has reports whether anything of a measure is there.
