@@ -105,9 +105,9 @@ vuln: ## known vulnerabilities in what is called, by govulncheck; needs vuln.go.
 	fi
 
 .PHONY: bench bench-page bench-go bench-server bench-cluster
-bench: build ## Pando beside etcd 3.4 and BINARIES: docs/benchmarks.md, in 40 minutes; ONLY=get,put is part of it, QUICK=1 tries it in bin/bench
+bench: build ## Pando beside etcd 3.4 and BINARIES: docs/benchmarks.md, in 40 minutes; ONLY=get,put is part of it, ROUNDS=2 is shorter, QUICK=1 tries it in bin/bench
 	@test/install/with.sh "the comparison with etcd 3.4" go run ./test/bench/compare --pando bin/pando \
-		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick --out bin/bench) $(BINARIES)
+		$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick --out bin/bench) $(BINARIES)
 bench-page: ## docs/benchmarks.md again, from docs/benchmarks/results.json
 	go run ./test/bench/compare --render
 bench-go: ## the benchmarks of every package

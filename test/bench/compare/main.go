@@ -51,6 +51,7 @@ func main() {
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "the `directory` for the servers' data; not in memory")
 	flag.StringVar(&o.only, "only", "", "the `measures` to take, separated by commas: "+strings.Join(measure.Names(), ", "))
 	flag.BoolVar(&o.quick, "quick", false, "little of everything")
+	rounds := flag.Int("rounds", 0, "the `turns` of each program in a measure; 0 for what is usual")
 	flag.BoolVar(&o.render, "render", false, "measure nothing, write the page again")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "Usage: compare [flags] [further binaries]")
@@ -60,6 +61,9 @@ func main() {
 	o.binaries, o.form = flag.Args(), measure.Full
 	if o.quick {
 		o.form = measure.Quick
+	}
+	if *rounds > 0 {
+		o.form.Rounds, o.form.Fills = *rounds, min(*rounds, o.form.Fills)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends it at once
