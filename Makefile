@@ -103,9 +103,13 @@ vuln: ## known vulnerabilities in what is called, by govulncheck; needs vuln.go.
 		echo "$$out"; exit $$status; \
 	fi
 
-.PHONY: bench bench-server bench-cluster
+.PHONY: bench bench-compare bench-server bench-cluster
 bench: ## the benchmarks of every package
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(UNIT)
+bench-compare: ## micro-benchmarks (BENCH, BENCHTIME, COUNT) beside those of the commit before, or of BASE, by benchstat
+	@BASE='$(BASE)' BENCH='$(BENCH)' BENCHTIME='$(BENCHTIME)' COUNT='$(COUNT)' test/bench/compare.sh \
+		$(addprefix pando/,tree ttl store eventhistory snapshot raft/wal auth metrics httpapi)
+bench-compare: BENCHTIME = 200ms
 bench-server: ## the binary over sockets; PANDO_BENCH_KEYS keys
 	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench
 bench-cluster: ## leaders killed, restarts and returns: what clients notice, 20 times each
