@@ -35,13 +35,13 @@ func bytesPerKey(keys, perDirectory int) float64 {
 	return float64(used) / float64(keys)
 }
 
-// TestMemoryPerKey holds the package to 260 bytes for a key of nine with a value of 100. BenchmarkMemory does it at a
+// TestMemoryPerKey holds the package to 200 bytes for a key of nine with a value of 100. BenchmarkMemory does it at a
 // million keys.
 func TestMemoryPerKey(t *testing.T) {
 	const keys = 100_000
 	for _, perDirectory := range []int{keys, 1000} {
-		if got := bytesPerKey(keys, perDirectory); got > 260 {
-			t.Errorf("directories of %d keys: %.0f bytes per key, more than 260", perDirectory, got)
+		if got := bytesPerKey(keys, perDirectory); got > 200 {
+			t.Errorf("directories of %d keys: %.0f bytes per key, more than 200", perDirectory, got)
 		}
 	}
 }
