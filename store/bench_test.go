@@ -97,7 +97,7 @@ func BenchmarkApplyBesideWatchers(b *testing.B) {
 	for _, watchers := range []int{0, 100_000} {
 		s := filledStore(keys)
 		for i := range watchers {
-			w, err := s.Watch(fmt.Sprintf("/1/watched/%d", i), i%2 == 0, i%4 == 0, 0)
+			w, err := s.Watch(fmt.Sprintf("/1/watched/%d", i), i%2 == 0, i%4 == 0, 0, nil)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -69,6 +69,9 @@ func NewFile(name, value string, a Attr) *Node {
 	return newFile(name+value, len(name), a)
 }
 
+// NewFileFrom is NewFile with the name, of that length, and behind it the value in one text. It does not keep that.
+func NewFileFrom(text []byte, name int, a Attr) *Node { return newFile(string(text), name, a) }
+
 // newFile is NewFile with the name and the value in one.
 func newFile(text string, name int, a Attr) *Node {
 	n := Node{text: text, name: uint32(name), created: a.Created, modified: a.Modified}
