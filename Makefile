@@ -104,7 +104,7 @@ vuln: ## known vulnerabilities in what is called, by govulncheck; needs vuln.go.
 		echo "$$out"; exit $$status; \
 	fi
 
-.PHONY: bench bench-page bench-go bench-server bench-cluster
+.PHONY: bench bench-page bench-go bench-compare bench-server bench-cluster
 bench: build ## Pando beside etcd 3.4 and BINARIES: docs/benchmarks.md, in 40 minutes; ONLY=get,put is part of it, ROUNDS=2 is shorter, QUICK=1 tries it in bin/bench
 	@test/install/with.sh "the comparison with etcd 3.4" go run ./test/bench/compare --pando bin/pando \
 		$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick --out bin/bench) $(BINARIES)
@@ -112,6 +112,10 @@ bench-page: ## docs/benchmarks.md again, from docs/benchmarks/results.json
 	go run ./test/bench/compare --render
 bench-go: ## the benchmarks of every package
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(UNIT)
+bench-compare: ## micro-benchmarks (BENCH, BENCHTIME, COUNT) beside those of the commit before, or of BASE, by benchstat
+	@BASE='$(BASE)' BENCH='$(BENCH)' BENCHTIME='$(BENCHTIME)' COUNT='$(COUNT)' test/bench/compare.sh \
+		$(addprefix pando/,tree ttl store eventhistory snapshot raft/wal auth metrics httpapi)
+bench-compare: BENCHTIME = 200ms
 bench-server: ## the binary over sockets: passwords, crowds, expiry
 	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench
 bench-cluster: ## leaders killed, restarts and returns: what clients notice, 20 times each

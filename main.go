@@ -33,6 +33,7 @@ func main() {
 	if err != nil {
 		os.Exit(refuse(err, os.Stdout, os.Stderr))
 	}
+	limitMemory(cfg)
 	log, levels := newLogger(cfg)
 	for _, n := range cfg.Notes {
 		log.Log(n.Level, n.Text)

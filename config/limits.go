@@ -17,12 +17,14 @@ type Limits struct {
 	HeaderTimeout  time.Duration
 	IdleTimeout    time.Duration
 	RequestTimeout time.Duration // of a write, a quorum read or a membership change
+	Memory         int64         // bytes of the process, near which the garbage collector does all it can; 0: what GOMEMLIMIT says
 }
 
 // limitFlags are the values of the flags, as given.
 type limitFlags struct {
 	connections, watchers, streams, headerBytes, bodyBytes uint
 	headerTimeout, idleTimeout, requestTimeout             uint // ms
+	memory                                                 uint // MiB
 }
 
 func (f *flags) limitFlags(s *flag.FlagSet) {
@@ -35,6 +37,7 @@ func (f *flags) limitFlags(s *flag.FlagSet) {
 	s.UintVar(&l.headerTimeout, "header-timeout", 30_000, "`Milliseconds` that a request line and its headers may take.")
 	s.UintVar(&l.idleTimeout, "idle-timeout", 3_600_000, "`Milliseconds` that a connection may wait for its next request.")
 	s.UintVar(&l.requestTimeout, "request-timeout", 0, "`Milliseconds` that a write or quorum read may take. 0: 5000 and two election timeouts.")
+	s.UintVar(&l.memory, "memory-limit", 0, "`MiB` of memory near which the garbage collector does all it can to stay below. 0: no limit but GOMEMLIMIT.")
 }
 
 const (
@@ -58,6 +61,7 @@ func (l *limitFlags) check() error {
 		{"header-timeout", l.headerTimeout, 1, math.MaxInt32},
 		{"idle-timeout", l.idleTimeout, 1, math.MaxInt32},
 		{"request-timeout", l.requestTimeout, 0, math.MaxInt32},
+		{"memory-limit", l.memory, 0, math.MaxInt32},
 	} {
 		if n.value < n.min || n.value > n.max {
 			return contradiction("-%s[%d] must be from %d to %d", n.name, n.value, n.min, n.max)
@@ -71,7 +75,7 @@ func (l *limitFlags) limits() Limits {
 	return Limits{
 		Connections: int(l.connections), Watchers: int64(l.watchers), Streams: int(l.streams),
 		HeaderBytes: int(l.headerBytes), BodyBytes: int64(l.bodyBytes),
-		HeaderTimeout: ms(l.headerTimeout), IdleTimeout: ms(l.idleTimeout), RequestTimeout: ms(l.requestTimeout),
+		HeaderTimeout: ms(l.headerTimeout), IdleTimeout: ms(l.idleTimeout), RequestTimeout: ms(l.requestTimeout), Memory: int64(l.memory) << 20,
 	}
 }
 

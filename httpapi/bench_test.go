@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"pando/eventhistory"
+	"pando/store"
 )
 
 // silent is a ResponseWriter that costs nothing, to see what the handler costs.
@@ -34,14 +37,59 @@ func benchmark(b *testing.B, g *rig, method, target, form string) {
 	}
 }
 
+// sizes are those between which a GET and a PUT must not get dearer.
+var sizes = []int{1000, 1_000_000}
+
+func (g *rig) fill(keys int) {
+	for i := range keys {
+		g.store.Apply(1, 1, store.Command{Method: store.MethodPut, Path: fmt.Sprintf("/1/d%d/%d", i/1000, i), Val: strings.Repeat("v", 100)})
+	}
+	g.store.Publish(1, 1)
+}
+
 func BenchmarkGet(b *testing.B) {
-	g := newRig(b, Options{})
-	g.do("PUT", "/v2/keys/some/key", "value="+strings.Repeat("v", 100))
-	benchmark(b, g, "GET", "/v2/keys/some/key", "")
+	for _, keys := range sizes {
+		g := newRig(b, Options{})
+		g.fill(keys)
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) { benchmark(b, g, "GET", "/v2/keys/d0/500", "") })
+	}
 }
 
 func BenchmarkPut(b *testing.B) {
-	benchmark(b, newRig(b, Options{}), "PUT", "/v2/keys/some/key", "value="+strings.Repeat("v", 100))
+	for _, keys := range sizes {
+		g := newRig(b, Options{})
+		g.fill(keys)
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
+			benchmark(b, g, "PUT", "/v2/keys/d0/500", "value="+strings.Repeat("v", 100))
+		})
+	}
+}
+
+// BenchmarkEncode is the bytes of answers alone: of a write, and of a listing for each of its keys.
+func BenchmarkEncode(b *testing.B) {
+	value := "some value with \"quotes\" in it"
+	b.Run("event", func(b *testing.B) {
+		node := eventhistory.Node{Key: "/1/some/key", Value: &value, ModifiedIndex: 123_456, CreatedIndex: 123_456}
+		e := encoder{buf: make([]byte, 0, 1<<10)}
+		b.ReportAllocs()
+		for b.Loop() {
+			e.buf = e.buf[:0]
+			e.event(&eventhistory.Event{Action: "set", Node: node, PrevNode: &node})
+		}
+	})
+	b.Run("listing", func(b *testing.B) {
+		const keys = 1000
+		g := newRig(b, Options{})
+		g.fill(keys)
+		dir, _ := g.View().Lookup("/1/d0")
+		e := encoder{buf: make([]byte, 0, 1<<20)}
+		b.ReportAllocs()
+		for b.Loop() {
+			e.buf = e.buf[:0]
+			e.get(dir, "/d0", true)
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/keys, "ns/key")
+	})
 }
 
 func BenchmarkList(b *testing.B) {

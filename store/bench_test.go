@@ -8,58 +8,105 @@ import (
 	"pando/store"
 )
 
-// BenchmarkApply measures commands as the apply goroutine meets them, decoding and publishing in batches of 32 included, in
-// a store of a hundred thousand keys.
+const benchDirectory = 1000 // keys in a directory of filledStore
+
+func benchPath(key int) string {
+	return fmt.Sprintf("/1/dir%03d/key%06d", key/benchDirectory, key)
+}
+
+// filledStore returns a store with so many keys of 100 bytes.
+func filledStore(keys int) *store.Store {
+	s := store.New(store.Options{})
+	for i := range keys {
+		s.Apply(1, 1, put(benchPath(i), strings.Repeat("x", 100)))
+		if i%1000 == 0 {
+			s.Publish(1, 1)
+		}
+	}
+	return s
+}
+
+// applyInBatches measures commands as the apply goroutine meets them: decoding, and publishing in batches, included.
+func applyInBatches(b *testing.B, s *store.Store, batch int, command func(i int) store.Command) {
+	entries := make([][]byte, 1<<14)
+	for i := range entries {
+		c := command(i)
+		c.Method = store.MethodPut
+		entries[i] = c.Marshal()
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		c, err := store.Unmarshal(entries[i%len(entries)])
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.Apply(1, 1, c)
+		if (i+1)%batch == 0 {
+			s.Publish(1, 1)
+			s.Notify()
+		}
+	}
+}
+
+// BenchmarkApply is each kind of write in a store of a hundred thousand keys.
 func BenchmarkApply(b *testing.B) {
 	const keys = 100_000
 	value := strings.Repeat("x", 100)
-	path := func(i int) string { return fmt.Sprintf("/1/dir%03d/key%06d", i%keys/1000, i%keys) }
+	path := func(i int) string { return benchPath(i * 7919 % keys) }
 	yes := true
 	for _, bench := range []struct {
 		name    string
 		command func(i int) store.Command
 	}{
-		{"set", func(i int) store.Command { return store.Command{Path: path(i * 7919), Val: value} }},
+		{"set", func(i int) store.Command { return store.Command{Path: path(i), Val: value} }},
 		{"set-ttl", func(i int) store.Command {
-			return store.Command{Path: path(i * 7919), Val: value, Expiration: year2000 * 3}
+			return store.Command{Path: path(i), Val: value, Expiration: year2000 * 3}
 		}},
 		{"set-new", func(i int) store.Command {
 			return store.Command{Path: fmt.Sprintf("/1/new%03d/%d", i%1000, i), Val: value}
 		}},
 		{"update", func(i int) store.Command {
-			return store.Command{Path: path(i * 7919), Val: value, PrevExist: &yes}
+			return store.Command{Path: path(i), Val: value, PrevExist: &yes}
 		}},
 		{"swap-refused", func(i int) store.Command {
-			return store.Command{Path: path(i * 7919), Val: value, PrevIndex: 1 << 60}
+			return store.Command{Path: path(i), Val: value, PrevIndex: 1 << 60}
 		}},
 	} {
-		b.Run(bench.name, func(b *testing.B) {
-			s := store.New(store.Options{})
-			for i := range keys {
-				s.Apply(1, 1, put(path(i), strings.Clone(value)))
-				if i%1000 == 0 {
-					s.Publish(1, 1)
-				}
+		b.Run(bench.name, func(b *testing.B) { applyInBatches(b, filledStore(keys), 32, bench.command) })
+	}
+}
+
+// BenchmarkApplySize is one write in a small and in a big store: the cost must not grow.
+func BenchmarkApplySize(b *testing.B) {
+	value := strings.Repeat("x", 100)
+	for _, keys := range []int{1000, 1_000_000} {
+		s := filledStore(keys)
+		for _, batch := range []int{1, 32} {
+			b.Run(fmt.Sprintf("keys=%d/batch=%d", keys, batch), func(b *testing.B) {
+				applyInBatches(b, s, batch, func(i int) store.Command {
+					return store.Command{Path: benchPath(i * 7919 % keys), Val: value}
+				})
+			})
+		}
+	}
+}
+
+// BenchmarkApplyBesideWatchers is a write that none of the watchers waits for: the cost must not grow.
+func BenchmarkApplyBesideWatchers(b *testing.B) {
+	const keys = 100_000
+	for _, watchers := range []int{0, 100_000} {
+		s := filledStore(keys)
+		for i := range watchers {
+			w, err := s.Watch(fmt.Sprintf("/1/watched/%d", i), i%2 == 0, i%4 == 0, 0, nil)
+			if err != nil {
+				b.Fatal(err)
 			}
-			entries := make([][]byte, 1<<14)
-			for i := range entries {
-				c := bench.command(i)
-				c.Method = store.MethodPut
-				entries[i] = c.Marshal()
-			}
-			b.ReportAllocs()
-			b.ResetTimer()
-			for i := range b.N {
-				c, err := store.Unmarshal(entries[i%len(entries)])
-				if err != nil {
-					b.Fatal(err)
-				}
-				s.Apply(1, 1, c)
-				if i%32 == 31 {
-					s.Publish(1, 1)
-					s.Notify()
-				}
-			}
+			defer w.Close()
+		}
+		b.Run(fmt.Sprintf("watchers=%d", watchers), func(b *testing.B) {
+			applyInBatches(b, s, 1, func(i int) store.Command {
+				return store.Command{Path: benchPath(i * 7919 % keys), Val: "value"}
+			})
 		})
 	}
 }

@@ -12,6 +12,8 @@ type restored struct {
 	root *tree.Node
 	// index is the etcd index of the snapshot.
 	index uint64
+	// expiring says that a node has a TTL.
+	expiring bool
 	// events are the kept history, oldest first, without the unused slots.
 	events []*eventhistory.Event
 	stats  Stats
@@ -23,7 +25,9 @@ type restored struct {
 // prepare makes what does not need the store.
 func (r *restored) prepare() {
 	r.tree, r.due = tree.FromRoot(r.root), ttl.New()
-	trackBelow(r.due, r.root, "")
+	if r.expiring {
+		trackBelow(r.due, r.root, "")
+	}
 }
 
 // install replaces the whole state by a prepared one and publishes it, still as of the log index of the View before: the

@@ -1,10 +1,11 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"io"
-	"strings"
 
 	"pando/tree"
 )
@@ -39,7 +40,7 @@ func decodeImage(r io.Reader) (restored, error) {
 	for d.open('{'); d.field(); {
 		switch string(d.token) {
 		case "Root":
-			state.root = d.node("")
+			state.root = d.node(0)
 		case "WatcherHub":
 			d.history(&state)
 		case "CurrentIndex":
@@ -54,6 +55,7 @@ func decodeImage(r io.Reader) (restored, error) {
 	}
 	d.end()
 	d.checkImage(&state, version)
+	state.expiring = d.expiring
 	return state, d.err
 }
 
@@ -74,11 +76,12 @@ func (d *decoder) checkImage(state *restored, version uint64) {
 	}
 }
 
-// node reads a node with everything below it. Its own Path is passed over: name and place say the same.
-func (d *decoder) node(name string) *tree.Node {
+// node reads a node with everything below it. Its name is texts[at:]. Its own Path is passed over: name and place say the same.
+func (d *decoder) node(at int) *tree.Node {
 	var attr tree.Attr
-	var value, exact string
+	var exactName, exactValue string
 	var draft tree.Draft
+	behind := len(d.texts)
 	dir := false
 	for d.open('{'); d.field(); {
 		switch string(d.token) {
@@ -88,8 +91,10 @@ func (d *decoder) node(name string) *tree.Node {
 			attr.Modified = d.uint()
 		case "ExpireTime":
 			attr.Expiration = d.time()
+			d.expiring = d.expiring || attr.Expiration != 0
 		case "Value":
-			value = d.string()
+			d.text()
+			d.texts = append(d.texts[:behind], d.token...)
 		case "Children":
 			if d.null() {
 				break
@@ -100,36 +105,40 @@ func (d *decoder) node(name string) *tree.Node {
 			dir, draft = true, tree.NewDraft()
 			d.children(draft)
 		case "PandoName":
-			name = d.exact()
-			d.checkName(name)
+			exactName = d.exact()
+			d.checkName([]byte(exactName))
 		case "PandoValue":
-			exact = d.exact()
+			exactValue = d.exact()
 		default:
 			d.skip()
 		}
 	}
+	text, size := d.texts[at:], behind-at
+	if exactName != "" || exactValue != "" {
+		name, value := cmp.Or(exactName, string(text[:size])), cmp.Or(exactValue, string(text[size:]))
+		text, size = []byte(name+value), len(name)
+	}
 	if dir {
-		return draft.Finish(name, attr)
+		return draft.Finish(string(text[:size]), attr)
 	}
-	if exact != "" {
-		value = exact
-	}
-	return tree.NewFile(name, value, attr)
+	return tree.NewFileFrom(text, size, attr)
 }
 
 func (d *decoder) children(parent tree.Draft) {
+	at := len(d.texts)
 	for d.open('{'); d.field(); {
-		name := string(d.token)
-		d.checkName(name)
-		if child := d.node(name); d.err == nil {
+		d.checkName(d.token)
+		d.texts = append(d.texts[:at], d.token...)
+		if child := d.node(at); d.err == nil {
 			parent.Add(child)
 		}
 	}
+	d.texts = d.texts[:at]
 }
 
 // checkName refuses names that no path leads to.
-func (d *decoder) checkName(name string) {
-	if name == "" || strings.Contains(name, "/") {
+func (d *decoder) checkName(name []byte) {
+	if len(name) == 0 || bytes.IndexByte(name, '/') >= 0 {
 		d.fail("%.40q is no name of a node", name)
 	}
 }

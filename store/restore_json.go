@@ -34,6 +34,10 @@ type decoder struct {
 	comma    bool // a value has just ended: a comma must come before the next one
 	depth    int
 	err      error
+	// texts are the names of the nodes on the way to the one at hand, and behind its own its value.
+	texts []byte
+	// expiring says that a node has a TTL.
+	expiring bool
 }
 
 func newDecoder(from io.Reader) *decoder {

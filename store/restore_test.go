@@ -60,10 +60,16 @@ const oddDocument = " {\n\"Ignored\": [1.5e3, {\"a\": [null, true, \"\\u00e4\", 
 	`]}}},"Root":{"Children":{"2":{"Path":"/2","Value":"","Children":{}},"0":{"Children":{}},` +
 	`"1":{"ACL":"","Children":{"x":{"Value":"\/\b\f\ud83d\ude00\ud800\ud800z\ud800\n\u0041","ExpireTime":"2026-11-24T14:00:00+02:00","CreatedIndex":18446744073709551615},"b":{"Children":{}}},"CreatedIndex":3}}}}` + "\r\n\t"
 
+// pieces reads seven bytes at a time: most strings lie in one piece, and some do not.
+type pieces struct{ io.Reader }
+
+func (p pieces) Read(b []byte) (int, error) { return p.Reader.Read(b[:min(7, len(b))]) }
+
 func TestRestoreTakesAnyOrderAndForm(t *testing.T) {
 	for name, r := range map[string]io.Reader{
 		"whole":           strings.NewReader(oddDocument),
 		"byte by byte":    iotest.OneByteReader(strings.NewReader(oddDocument)),
+		"in pieces":       pieces{strings.NewReader(oddDocument)},
 		"end with data":   iotest.DataErrReader(strings.NewReader(oddDocument)),
 		"longer than buf": strings.NewReader(strings.Repeat(" ", 100_000) + oddDocument),
 	} {

@@ -35,13 +35,13 @@ func bytesPerKey(keys, perDirectory int) float64 {
 	return float64(used) / float64(keys)
 }
 
-// TestMemoryPerKey holds the package to 260 bytes for a key of nine with a value of 100. BenchmarkMemory does it at a
+// TestMemoryPerKey holds the package to 200 bytes for a key of nine with a value of 100. BenchmarkMemory does it at a
 // million keys.
 func TestMemoryPerKey(t *testing.T) {
 	const keys = 100_000
 	for _, perDirectory := range []int{keys, 1000} {
-		if got := bytesPerKey(keys, perDirectory); got > 260 {
-			t.Errorf("directories of %d keys: %.0f bytes per key, more than 260", perDirectory, got)
+		if got := bytesPerKey(keys, perDirectory); got > 200 {
+			t.Errorf("directories of %d keys: %.0f bytes per key, more than 200", perDirectory, got)
 		}
 	}
 }
@@ -63,31 +63,44 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// BenchmarkPutFile writes into a directory of 200,000 keys, in batches as a loaded server has them.
-func BenchmarkPutFile(b *testing.B) {
-	tr := filled(200_000, 200_000)
-	keys := make([]string, 1<<16)
-	for i := range keys {
-		keys[i] = fmt.Sprintf("/1/dir000000/key%06d", rand.IntN(200_000))
+// sizes are those between which a write and a read must not get dearer.
+var sizes = []int{1000, 1_000_000}
+
+// randomPaths are keys of a tree that filled returned with one directory.
+func randomPaths(keys int) []string {
+	paths := make([]string, 1<<16)
+	for i := range paths {
+		paths[i] = fmt.Sprintf("/1/dir%06d/key%06d", 0, rand.IntN(keys))
 	}
-	for _, batch := range []int{1, 10, 100} {
-		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
-			b.ReportAllocs()
-			for i := range b.N {
-				tr.PutFile(keys[i%len(keys)], "value", tree.Attr{Created: 1, Modified: 1})
-				if i%batch == 0 {
-					tr.Root()
+	return paths
+}
+
+// BenchmarkPutFile writes into one directory, in batches as a loaded server has them.
+func BenchmarkPutFile(b *testing.B) {
+	for _, keys := range sizes {
+		tr, paths := filled(keys, keys), randomPaths(keys)
+		for _, batch := range []int{1, 32} {
+			b.Run(fmt.Sprintf("keys=%d/batch=%d", keys, batch), func(b *testing.B) {
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					tr.PutFile(paths[i%len(paths)], "value", tree.Attr{Created: 1, Modified: 1})
+					if i%batch == 0 {
+						tr.Root()
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
 func BenchmarkLookup(b *testing.B) {
-	root := filled(200_000, 200_000).Root()
-	b.ReportAllocs()
-	b.ResetTimer()
-	for i := range b.N {
-		root.Lookup([...]string{"/1/dir000000/key000017", "/1/dir000000/key144444", "/1/dir000000/key199999"}[i%3])
+	for _, keys := range sizes {
+		root, paths := filled(keys, keys).Root(), randomPaths(keys)
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				root.Lookup(paths[i%len(paths)])
+			}
+		})
 	}
 }

@@ -10,13 +10,15 @@ func NewDraft() Draft { return Draft{node: newDir("", Attr{}, 0)} }
 
 // Add puts a child, a file or a finished directory, into the directory. A child of the same name is replaced.
 func (d Draft) Add(child *Node) {
-	old, _ := d.node.dir.children.Load(child.name, child)
-	d.node.dir.below.add(child.size().minus(old.size()))
+	dir := d.node.dir()
+	old := dir.children.set(child, dir.generation)
+	dir.below.add(child.size().minus(old.size()))
 }
 
 // Finish returns the directory, which must not be added to any more. The root's name is "".
 func (d Draft) Finish(name string, a Attr) *Node {
 	n := d.node
-	n.name, n.created, n.modified, n.expiration = name, a.Created, a.Modified, a.Expiration
+	n.text, n.name = name, uint32(len(name))
+	n.created, n.modified, n.more.expiration = a.Created, a.Modified, a.Expiration
 	return n
 }

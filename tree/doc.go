@@ -13,6 +13,6 @@
 //   - that one goroutine at a time uses a Tree. Nodes of a published root are everybody's;
 //   - that paths are clean: absolute, no trailing slash, no empty element. "/" is the root.
 //
-// A node holds its name and not its path, and no pointer to its parent. Files are 64 bytes, their name and their value;
-// only directories have children, in a B-tree of small degree whose inner nodes are copied on write too.
+// A node holds its name and not its path, and no pointer to its parent. A file is 48 bytes, and one piece of memory
+// with its name and its value; only directories have children, in a B+ tree whose pages are copied on write too.
 package tree

@@ -3,20 +3,21 @@ package tree
 import (
 	"iter"
 	"strings"
-
-	"github.com/tidwall/btree"
 )
-
-// degree of the B-trees: up to 2*degree-1 children side by side. A smaller one makes a write into a big directory
-// cheaper, a bigger one saves memory.
-const degree = 12
 
 // Node is a file or a directory. It never changes once it has been published; any goroutine may read it.
 type Node struct {
-	name     string
-	value    string
+	// text is the name and behind it the value, in one piece of memory.
+	text     string
+	name     uint32 // length of the name
 	created  uint64
 	modified uint64
+	// more is nil for what most nodes are: a file that is permanent.
+	more *more
+}
+
+// more is what directories have, and files with a TTL.
+type more struct {
 	// expiration is in nanoseconds since 1970; 0 means permanent.
 	expiration int64
 	// dir is nil for a file.
@@ -29,7 +30,7 @@ type directory struct {
 	generation uint64
 	// below is everything in it, at whatever depth.
 	below    Size
-	children btree.Map[string, *Node]
+	children children
 }
 
 // Size is how much there is of something.
@@ -42,11 +43,18 @@ func (s *Size) add(o Size) { s.Nodes += o.Nodes; s.Bytes += o.Bytes }
 
 func (s Size) minus(o Size) Size { return Size{s.Nodes - o.Nodes, s.Bytes - o.Bytes} }
 
-// dirNode is a directory in one allocation.
-type dirNode struct {
-	Node
-	directory
-}
+// expiringFile and dirNode are such nodes in one allocation.
+type (
+	expiringFile struct {
+		Node
+		more more
+	}
+	dirNode struct {
+		Node
+		more more
+		directory
+	}
+)
 
 // Attr are the properties that files and directories share.
 type Attr struct {
@@ -56,27 +64,50 @@ type Attr struct {
 	Expiration int64
 }
 
-// NewFile returns a file that is in no tree yet.
+// NewFile returns a file that is in no tree yet. It keeps neither string.
 func NewFile(name, value string, a Attr) *Node {
-	return &Node{name: name, value: value, created: a.Created, modified: a.Modified, expiration: a.Expiration}
+	return newFile(name+value, len(name), a)
 }
 
+// NewFileFrom is NewFile with the name, of that length, and behind it the value in one text. It does not keep that.
+func NewFileFrom(text []byte, name int, a Attr) *Node { return newFile(string(text), name, a) }
+
+// newFile is NewFile with the name and the value in one.
+func newFile(text string, name int, a Attr) *Node {
+	n := Node{text: text, name: uint32(name), created: a.Created, modified: a.Modified}
+	if a.Expiration == 0 {
+		return &n
+	}
+	f := &expiringFile{Node: n, more: more{expiration: a.Expiration}}
+	f.Node.more = &f.more
+	return &f.Node
+}
+
+// newDir returns an empty directory. It keeps the name.
 func newDir(name string, a Attr, generation uint64) *Node {
-	d := &dirNode{}
-	d.Node = Node{name: name, created: a.Created, modified: a.Modified, expiration: a.Expiration, dir: &d.directory}
+	d := &dirNode{Node: Node{text: name, name: uint32(len(name)), created: a.Created, modified: a.Modified}}
+	d.more = more{expiration: a.Expiration, dir: &d.directory}
+	d.Node.more = &d.more
 	d.generation = generation
-	d.children = *btree.NewMap[string, *Node](degree)
 	return &d.Node
 }
 
+// dir returns what makes a node a directory; nil for a file.
+func (n *Node) dir() *directory {
+	if n.more == nil {
+		return nil
+	}
+	return n.more.dir
+}
+
 // Name is the last element of the node's path; "" for the root.
-func (n *Node) Name() string { return n.name }
+func (n *Node) Name() string { return n.text[:n.name] }
 
 // Value is the content of a file; "" for a directory.
-func (n *Node) Value() string { return n.value }
+func (n *Node) Value() string { return n.text[n.name:] }
 
 // Dir says whether the node is a directory.
-func (n *Node) Dir() bool { return n.dir != nil }
+func (n *Node) Dir() bool { return n.dir() != nil }
 
 // Created is the etcd index of the write that made the node.
 func (n *Node) Created() uint64 { return n.created }
@@ -85,32 +116,37 @@ func (n *Node) Created() uint64 { return n.created }
 func (n *Node) Modified() uint64 { return n.modified }
 
 // Expiration is when the node is due, in nanoseconds since 1970; 0 means never.
-func (n *Node) Expiration() int64 { return n.expiration }
+func (n *Node) Expiration() int64 {
+	if n.more == nil {
+		return 0
+	}
+	return n.more.expiration
+}
 
 // Attr returns the properties that files and directories share.
 func (n *Node) Attr() Attr {
-	return Attr{Created: n.created, Modified: n.modified, Expiration: n.expiration}
+	return Attr{Created: n.created, Modified: n.modified, Expiration: n.Expiration()}
 }
 
 // Hidden says whether listings and recursive watches leave the node out: its name starts with '_' (keys-api spec,
 // section 16).
-func (n *Node) Hidden() bool { return strings.HasPrefix(n.name, "_") }
+func (n *Node) Hidden() bool { return strings.HasPrefix(n.Name(), "_") }
 
 // Len is the number of children, hidden ones included; 0 for a file.
 func (n *Node) Len() int {
-	if n.dir == nil {
-		return 0
+	if d := n.dir(); d != nil {
+		return d.children.len
 	}
-	return n.dir.children.Len()
+	return 0
 }
 
 // Below is the size of everything below a directory, hidden nodes included; nothing for a file. It is kept up to date, not
 // counted.
 func (n *Node) Below() Size {
-	if n == nil || n.dir == nil {
+	if n == nil || !n.Dir() {
 		return Size{}
 	}
-	return n.dir.below
+	return n.dir().below
 }
 
 // size is that of the node with everything below it; nothing for nil.
@@ -119,24 +155,23 @@ func (n *Node) size() Size {
 		return Size{}
 	}
 	s := n.Below()
-	s.add(Size{1, int64(len(n.name) + len(n.value))})
+	s.add(Size{1, int64(len(n.text))})
 	return s
 }
 
 // Child returns the child of that name; nil if there is none, or n is a file.
 func (n *Node) Child(name string) *Node {
-	if n.dir == nil {
-		return nil
+	if d := n.dir(); d != nil {
+		return d.children.get(name)
 	}
-	child, _ := n.dir.children.Get(name)
-	return child
+	return nil
 }
 
 // Children lists the children, hidden ones included, in the byte order of their names.
 func (n *Node) Children() iter.Seq[*Node] {
 	return func(yield func(*Node) bool) {
-		if n.dir != nil {
-			n.dir.children.Scan(func(_ string, child *Node) bool { return yield(child) })
+		if d := n.dir(); d != nil {
+			d.children.scan(yield)
 		}
 	}
 }

@@ -16,7 +16,7 @@ func New() *Tree { return FromRoot(newDir("", Attr{}, 0)) }
 
 // FromRoot returns a tree that starts from root, a directory, and leaves root as it is. No directory is younger than the
 // root above it, so the next generation is nobody's yet.
-func FromRoot(root *Node) *Tree { return &Tree{root: root, generation: root.dir.generation + 1} }
+func FromRoot(root *Node) *Tree { return &Tree{root: root, generation: root.dir().generation + 1} }
 
 // Root publishes the tree: what it returns never changes again.
 func (t *Tree) Root() *Node {
@@ -32,7 +32,7 @@ func (t *Tree) Lookup(path string) (last *Node, reached int) { return t.root.Loo
 // permanent and with a.Created for both indexes. It reports false, and changes nothing that can be seen, when path is
 // the root or leads through a file.
 func (t *Tree) PutFile(path, value string, a Attr) bool {
-	parent, name := t.place(path, a.Created)
+	parent, name := t.parent(path, a.Created, true)
 	if parent == nil {
 		return false
 	}
@@ -42,17 +42,17 @@ func (t *Tree) PutFile(path, value string, a Attr) bool {
 
 // PutDir makes an empty directory at path, or replaces whatever is there; otherwise it is like PutFile.
 func (t *Tree) PutDir(path string, a Attr) bool {
-	parent, name := t.place(path, a.Created)
+	parent, name := t.parent(path, a.Created, true)
 	if parent == nil {
 		return false
 	}
-	t.put(parent, newDir(name, a, t.generation))
+	t.put(parent, newDir(strings.Clone(name), a, t.generation))
 	return true
 }
 
 // put makes a node the child of the directory that parent returned last.
 func (t *Tree) put(parent, child *Node) {
-	old, _ := parent.dir.children.Set(child.name, child)
+	old := parent.dir().children.set(child, t.generation)
 	t.grow(child.size().minus(old.size()))
 }
 
@@ -74,7 +74,7 @@ func (t *Tree) SetExpiration(path string, expiration int64) bool {
 	if child == nil || !child.Dir() {
 		return false
 	}
-	t.own(parent, child).expiration = expiration
+	t.own(parent, child).more.expiration = expiration
 	return true
 }
 
@@ -85,22 +85,9 @@ func (t *Tree) Remove(path string) *Node {
 	if parent == nil {
 		return nil
 	}
-	removed, _ := parent.dir.children.Delete(name)
+	removed := parent.dir().children.delete(name, t.generation)
 	t.grow(Size{}.minus(removed.size()))
 	return removed
-}
-
-// place returns the directory that a node is to be put into, and the node's name in memory that may be kept: a part of
-// the path would keep all of the path alive.
-func (t *Tree) place(path string, index uint64) (parent *Node, name string) {
-	parent, name = t.parent(path, index, true)
-	if parent == nil {
-		return nil, ""
-	}
-	if old := parent.Child(name); old != nil {
-		return parent, old.name
-	}
-	return parent, strings.Clone(name)
 }
 
 // parent returns the directory that holds the last element of path, and that element. All directories on the way are this
@@ -113,7 +100,7 @@ func (t *Tree) parent(path string, index uint64, create bool) (dir *Node, name s
 	t.way = t.way[:0]
 	at := 0
 	for {
-		t.way = append(t.way, dir.dir)
+		t.way = append(t.way, dir.dir())
 		end := elementEnd(path, at)
 		name = path[at+1 : end]
 		if end == len(path) {
@@ -135,7 +122,7 @@ func (t *Tree) parent(path string, index uint64, create bool) (dir *Node, name s
 }
 
 func (t *Tree) ownRoot() *Node {
-	if t.root.dir.generation != t.generation {
+	if t.root.dir().generation != t.generation {
 		t.root = t.copyDir(t.root)
 	}
 	return t.root
@@ -143,20 +130,20 @@ func (t *Tree) ownRoot() *Node {
 
 // own returns the child of an own directory as an own directory, copied if need be.
 func (t *Tree) own(parent, child *Node) *Node {
-	if child.dir.generation == t.generation {
+	if child.dir().generation == t.generation {
 		return child
 	}
 	child = t.copyDir(child)
-	parent.dir.children.Set(child.name, child)
+	parent.dir().children.set(child, t.generation)
 	return child
 }
 
-// copyDir copies a directory so that it can be changed. The B-tree of the children is shared; its nodes are copied as they
-// are changed.
+// copyDir copies a directory so that it can be changed. The pages of the children are shared; they are copied as they are
+// changed.
 func (t *Tree) copyDir(n *Node) *Node {
-	d := &dirNode{Node: *n}
-	d.dir = &d.directory
-	d.generation, d.below = t.generation, n.dir.below
-	d.children = *n.dir.children.Copy()
+	d := &dirNode{Node: *n, more: *n.more, directory: *n.dir()}
+	d.more.dir = &d.directory
+	d.Node.more = &d.more
+	d.generation = t.generation
 	return &d.Node
 }

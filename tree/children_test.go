@@ -1,0 +1,109 @@
+package tree
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestChildren compares directories of all sizes with a map, and looks back at what they were.
+func TestChildren(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for _, names := range []int{1, maxNodes + 1, 300, 20_000} {
+		c, want := children{}, map[string]*Node{}
+		var old []children
+		var wanted []map[string]*Node
+		for i := range 6 * names {
+			generation := uint64(i * 10 / names)
+			if i*10%names == 0 && len(old) < 40 {
+				old, wanted = append(old, c), append(wanted, maps.Clone(want))
+			}
+			name := fmt.Sprint(rng.IntN(names))
+			shrinking := i/names%2 == 1
+			if rng.IntN(10) < 2 == shrinking {
+				n := NewFile(name, "", Attr{})
+				if got := c.set(n, generation); got != want[name] {
+					t.Fatalf("set %s replaced %v, want %v", name, got, want[name])
+				}
+				want[name] = n
+				continue
+			}
+			if got := c.delete(name, generation); got != want[name] {
+				t.Fatalf("delete %s took %v, want %v", name, got, want[name])
+			}
+			delete(want, name)
+		}
+		for i, c := range append(old, c) {
+			compare(t, c, append(wanted, want)[i])
+		}
+		for name := range want {
+			c.delete(name, 1<<60)
+		}
+		compare(t, c, nil)
+	}
+}
+
+func compare(t *testing.T, c children, want map[string]*Node) {
+	t.Helper()
+	var got []string
+	c.scan(func(n *Node) bool {
+		got = append(got, n.Name())
+		if n != want[n.Name()] || c.get(n.Name()) != n {
+			t.Fatalf("%s is another node", n.Name())
+		}
+		return true
+	})
+	if names := slices.Sorted(maps.Keys(want)); !slices.Equal(got, names) || c.len != len(names) {
+		t.Fatalf("%d children of %d in a directory of %d", len(got), len(names), c.len)
+	}
+	if (c.root == nil) != (len(want) == 0) {
+		t.Fatalf("the root is %v", c.root)
+	}
+	checkPages(t, c.root)
+}
+
+// checkPages holds pages to their bounds.
+func checkPages(t *testing.T, p *page) (depth int) {
+	t.Helper()
+	switch {
+	case p == nil:
+		return 0
+	case len(p.nodes) > maxNodes, len(p.edges) > maxEdges, len(p.nodes) > 0 == (len(p.edges) > 0):
+		t.Fatalf("a page with %d nodes and %d edges", len(p.nodes), len(p.edges))
+	}
+	for i, e := range p.edges {
+		below := checkPages(t, e.page)
+		if i > 0 && below != depth {
+			t.Fatal("pages of unlike depth")
+		}
+		depth = below
+	}
+	return depth + 1
+}
+
+// TestChildrenInOrder leaves pages full.
+func TestChildrenInOrder(t *testing.T) {
+	var c children
+	const names = 100 * maxNodes
+	for i := range names {
+		c.set(NewFile(fmt.Sprintf("%06d", i), "", Attr{}), 0)
+	}
+	leaves := 0
+	var count func(p *page)
+	count = func(p *page) {
+		if p.leaf() {
+			leaves++
+		}
+		for _, e := range p.edges {
+			count(e.page)
+		}
+	}
+	if count(c.root); leaves > 100 {
+		t.Errorf("%d leaves for %d names", leaves, names)
+	}
+}
