@@ -70,6 +70,7 @@ func (d *disk) run() {
 				return
 			}
 			d.done <- d.carryOut(w)
+			d.n.loop.driveAs(true)
 		case r := <-d.records:
 			r.answer <- d.record(r)
 		}

@@ -50,8 +50,13 @@ func (l *loop) feedApplier() {
 		return
 	}
 	l.applying = true
-	l.n.apply.work <- applyWork{messages: l.applies}
+	w := applyWork{messages: l.applies}
 	l.applies = nil
+	if l.manned {
+		l.toApply = &w // the turn ends first
+	} else {
+		l.n.apply.work <- w
+	}
 }
 
 // entryBytes is the size of the entries in messages.

@@ -2,6 +2,8 @@ package raft
 
 import (
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -12,8 +14,17 @@ import (
 // loop owns the RawNode. Nothing in it waits for the disk or the state machine:
 // what they are to do queues in appends and applies, bounded because proposals
 // are stepped only while the disk is idle (or slow, see patientWithDisk) and the
-// library bounds what is applying.
+// library bounds what is applying. One goroutine at a time has a turn at it (see drive).
 type loop struct {
+	mu      sync.Mutex  // held during a turn, and guards everything here but what is atomic
+	again   atomic.Bool // somebody came while mu was held: who held it has another turn
+	patient atomic.Bool // nothing becomes of a proposal before the disk is done
+	manned  bool        // whoever has news takes a turn; not in the simulation, which has turns of its own
+	ended   bool        // there are no more turns
+	toApply *applyWork  // for whoever has the turn, or the applier
+	clock   *clock
+	timer   *time.Timer // of the clock
+
 	n       *Node
 	rn      *etcdraft.RawNode
 	storage *logStorage
@@ -51,6 +62,7 @@ type loop struct {
 	transfers  map[uint64]*transfer // snapshots to other members
 	overflows  map[uint64]int       // see transfer.overflowed
 
+	early     *time.Timer              // what hurry resets
 	hurry     func(time.Duration) bool // calls campaignEarly after that time; the last call counts
 	hurryFor  uint64                   // because this member leads, whose connection broke; 0 if nobody leads since
 	hurried   int                      // early campaigns since that
@@ -93,60 +105,6 @@ func newLoop(n *Node, rn *etcdraft.RawNode, st *opened) *loop {
 	}
 }
 
-func (l *loop) run() {
-	defer l.n.wg.Done()
-	defer l.failReads()
-	defer l.handBack()
-	timer := time.NewTimer(l.n.cfg.Heartbeat)
-	defer timer.Stop()
-	clock := newClock(l.n.cfg.Heartbeat, l.n.cfg.Election, l.n.cfg.world.now, timer.Reset)
-	hurry := time.NewTimer(time.Hour)
-	hurry.Stop()
-	defer hurry.Stop()
-	l.hurry = hurry.Reset
-	for {
-		l.round()
-		if !l.follows() {
-			clock.onTime()
-		}
-		inbox := l.n.inbox
-		if l.rules.changing {
-			inbox = nil
-		}
-		select {
-		case <-l.n.wake:
-		case <-timer.C:
-			l.pass(clock.ranOut(l.follows()))
-		case m := <-inbox:
-			l.pass(clock.message())
-			l.receive(m)
-		case id := <-l.n.lost:
-			l.connectionLost(id)
-		case c := <-l.n.changes:
-			l.queueChange(c)
-		case <-hurry.C:
-			l.campaignEarly()
-		case answer := <-l.n.inspections:
-			answer <- l.rn.Status()
-		case asked := <-l.n.handOver:
-			asked <- l.transfer(0) != 0
-		case l.incoming = <-l.n.incoming:
-		case t := <-l.n.transferred:
-			l.transferEnded(t)
-		case durable := <-l.n.disk.done:
-			if !l.diskDone(durable) {
-				return
-			}
-		case last := <-l.n.apply.done:
-			l.publishedTo(last)
-		case q := <-l.confAsk:
-			l.applyConf(q)
-		case <-l.n.stop:
-			return
-		}
-	}
-}
-
 // round does what can be done now. It follows each event, and nothing in it waits.
 func (l *loop) round() {
 	l.changeRules()
@@ -163,6 +121,14 @@ func (l *loop) round() {
 // handBack lets the disk and the applier end: no further work comes. A commit
 // index that was waiting for company is written now.
 func (l *loop) handBack() {
+	l.mu.Lock()
+	l.ended = true
+	if l.toApply != nil {
+		l.n.apply.work <- *l.toApply
+	}
+	l.mu.Unlock()
+	l.n.apply.mu.Lock() // whoever applies in the applier's place has come to an end
+	l.n.apply.mu.Unlock()
 	l.failChanges()
 	l.endTransfers()
 	if l.diskBusy {

@@ -152,6 +152,7 @@ func Start(cfg Config, sm StateMachine) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.loop.man()
 	n.wg.Add(4)
 	go n.disk.run()
 	go n.snaps.run()
@@ -331,7 +332,9 @@ func (n *Node) enqueue(p *proposal) error {
 		n.waiters.remove(p)
 		return err
 	}
-	n.nudge()
+	if !n.loop.patient.Load() {
+		n.loop.drive()
+	}
 	return nil
 }
 

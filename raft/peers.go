@@ -38,6 +38,7 @@ func (n *Node) Process(ctx context.Context, m *raftpb.Message) error {
 	}
 	select {
 	case n.inbox <- m:
+		n.loop.drive()
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
