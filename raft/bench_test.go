@@ -36,21 +36,19 @@ func (tally) Prepare(io.Reader) (install func(), err error) { return func() {}, 
 //
 //	go test -run '^$' -bench Propose -benchmem ./raft
 func BenchmarkPropose(b *testing.B) {
-	memory := func(b *testing.B) (fsys.FS, string) { return fsys.NewMemory(), "/data" }
-	disk := func(b *testing.B) (fsys.FS, string) { return fsys.OS, b.TempDir() }
-	for name, place := range map[string]func(b *testing.B) (fsys.FS, string){"memory": memory, "disk": disk} {
+	for name, f := range map[string]fsys.FS{"nosync": noSync{fsys.OS}, "durable": fsys.OS} {
 		for _, members := range []int{1, 3} {
 			for _, writers := range []int{1, 64} {
 				b.Run(fmt.Sprintf("%s/members=%d/writers=%d", name, members, writers), func(b *testing.B) {
-					benchmarkPropose(b, place, members, writers)
+					benchmarkPropose(b, f, members, writers)
 				})
 			}
 		}
 	}
 }
 
-func benchmarkPropose(b *testing.B, place func(b *testing.B) (fsys.FS, string), members, writers int) {
-	leader := benchmarkCluster(b, place, members)
+func benchmarkPropose(b *testing.B, f fsys.FS, members, writers int) {
+	leader := benchmarkCluster(b, f, members)
 	b.ReportAllocs()
 	b.ResetTimer()
 	before := usage(b)
@@ -84,12 +82,11 @@ func usage(b *testing.B) (u syscall.Rusage) {
 }
 
 // benchmarkCluster returns the leader of a cluster.
-func benchmarkCluster(b *testing.B, place func(b *testing.B) (fsys.FS, string), members int) *Node {
+func benchmarkCluster(b *testing.B, f fsys.FS, members int) *Node {
 	wires := newNetwork(b)
 	var nodes []*Node
 	for id := range uint64(members) {
-		f, dir := place(b)
-		cfg := testConfig(b, f, dir)
+		cfg := testConfig(b, f, b.TempDir())
 		cfg.Heartbeat, cfg.Election = 100*time.Millisecond, time.Second
 		cfg.Transport = port{wires, id + 1}
 		cfg.Bootstrap = func() (Bootstrap, error) {
