@@ -38,6 +38,8 @@ type loop struct {
 	diskBusy bool
 	diskTick uint64            // the tick at which it became so
 	queued   int               // bytes of the entries in appends
+	durable  ballot            // as of what the disk has carried out
+	acked    ack               // the last one of this follower
 	applies  []*raftpb.Message // MsgStorageApply not yet given to the applier
 	applying bool
 	confAsk  chan confAsk
@@ -97,6 +99,7 @@ func newLoop(n *Node, rn *etcdraft.RawNode, st *opened) *loop {
 		transfers:   map[uint64]*transfer{},
 		overflows:   map[uint64]int{},
 		term:        st.state.Term,
+		durable:     ballot{st.state.Term, st.state.Vote},
 		applied:     st.snap.Index,
 		settled:     st.snap.Term,
 		replayTo:    max(st.state.Commit, uint64(len(st.bootstrap))),
@@ -116,6 +119,7 @@ func (l *loop) round() {
 	l.takeReports()
 	l.handleReadies()
 	l.stepSnapshot()
+	l.sendOut() // a leader's entries leave before its own fsync ends
 }
 
 // handBack lets the disk and the applier end: no further work comes. A commit
@@ -180,7 +184,7 @@ func (l *loop) tick() {
 
 // handleReadies distributes everything the library has to say.
 func (l *loop) handleReadies() {
-	for l.rn.HasReady() {
+	for l.rn.HasReady() || l.answerDurable() {
 		rd := l.rn.Ready()
 		for _, m := range rd.Messages {
 			l.route(m)
@@ -195,7 +199,6 @@ func (l *loop) handleReadies() {
 			l.leaderChanged(rd.SoftState)
 		}
 	}
-	l.sendOut() // a leader's entries leave before its own fsync
 	l.feedDisk()
 	l.feedApplier()
 }
@@ -220,7 +223,9 @@ func (l *loop) route(m *raftpb.Message) {
 			l.beginTransfer(m)
 			return
 		}
-		l.outbox = append(l.outbox, m)
+		if !l.repeats(m) {
+			l.outbox = append(l.outbox, m)
+		}
 	}
 }
 
@@ -239,6 +244,11 @@ func (l *loop) diskDone(durable bool) bool {
 // responses that depended on it go out.
 func (l *loop) written() {
 	done := l.writing
+	for _, m := range done {
+		if m.Term != nil {
+			l.durable = ballot{m.GetTerm(), m.GetVote()}
+		}
+	}
 	if hasSnapshot(done[0]) {
 		if err := l.stored(l.incoming); err != nil {
 			l.n.fail(err)

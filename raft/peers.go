@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
@@ -103,8 +104,37 @@ func (l *loop) step(m *raftpb.Message) {
 
 // sendOut passes what is for other members on.
 func (l *loop) sendOut() {
-	if len(l.outbox) > 0 {
-		l.n.transport.Send(l.outbox)
-		l.outbox = nil
+	if len(l.outbox) == 0 {
+		return
 	}
+	kept := l.outbox[:0]
+	for i, m := range l.outbox {
+		if !overtaken(m, l.outbox[i+1:]) {
+			kept = append(kept, m)
+		}
+	}
+	l.n.transport.Send(kept)
+	l.outbox = nil
+}
+
+// overtaken reports whether m only tells a follower of a commit index that one of the
+// messages behind it tells of as well.
+func overtaken(m *raftpb.Message, behind []*raftpb.Message) bool {
+	return m.GetType() == raftpb.MsgApp && len(m.GetEntries()) == 0 && slices.ContainsFunc(behind, func(b *raftpb.Message) bool {
+		return b.GetType() == raftpb.MsgApp && b.GetTo() == m.GetTo() && b.GetTerm() == m.GetTerm() && b.GetCommit() >= m.GetCommit()
+	})
+}
+
+// ack says how far a follower's log is that of its leader.
+type ack struct{ to, term, index, tick uint64 }
+
+// repeats reports whether m tells a leader what it was told within this tick: a follower
+// answers also to a commit index alone. It is told again in the next one, because messages get lost.
+func (l *loop) repeats(m *raftpb.Message) bool {
+	if m.GetType() != raftpb.MsgAppResp || m.GetReject() || l.rules.made == 0 {
+		return false
+	}
+	was := l.acked
+	l.acked = ack{m.GetTo(), m.GetTerm(), m.GetIndex(), l.changes.ticks}
+	return l.acked == was
 }
