@@ -106,6 +106,7 @@ func (l *loop) stepBatch(ps []*proposal) {
 		p.stamp = l.term
 		p.proposed.set(now)
 		m.Entries[i] = normalEntry(p.data)
+		l.foreigners = l.foreigners || p.foreignTerm != 0
 	}
 	switch err := l.rn.Step(m); {
 	case errors.Is(err, etcdraft.ErrProposalDropped):
@@ -167,7 +168,7 @@ func (l *loop) sendBatch(b batch) {
 	for i, p := range b.proposals {
 		m.Entries[i] = normalEntry(p.data)
 	}
-	l.outbox = append(l.outbox, m)
+	l.outbox.add(m)
 }
 
 // resend forgets the batches that have been applied and sends the others again,

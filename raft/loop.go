@@ -24,6 +24,7 @@ type loop struct {
 	toApply *applyWork  // for whoever has the turn, or the applier
 	clock   *clock
 	timer   *time.Timer // of the clock
+	held    *time.Timer // what outbox.later resets
 
 	n       *Node
 	rn      *etcdraft.RawNode
@@ -32,7 +33,7 @@ type loop struct {
 
 	lastRemoved *raftpb.ConfChange // the removal of the only voter, until another is added
 
-	outbox   []*raftpb.Message // for other members, sent at the end of a round
+	outbox   outbox
 	appends  []*raftpb.Message // MsgStorageAppend not yet given to the disk
 	writing  []*raftpb.Message // those the disk has, or a snapshot that is durable and not installed yet
 	diskBusy bool
@@ -56,6 +57,7 @@ type loop struct {
 	noSpace    error  // why the log cannot grow
 	settled    uint64 // highest term of an applied entry: see proposeAgain
 	forwarding forwarding
+	foreigners bool                  // there are proposals of others among what was stepped last
 	received   map[uint64][]received // from each member, while this one leads
 	changes    changes
 	rules      rules
@@ -212,6 +214,10 @@ func (l *loop) route(m *raftpb.Message) {
 		}
 		l.appends = append(l.appends, m)
 		l.queued += entryBytes(m)
+		if l.foreigners && len(m.GetEntries()) > 0 {
+			l.await(m.GetEntries())
+			l.foreigners = false
+		}
 	case etcdraft.LocalApplyThread:
 		l.applies = append(l.applies, m)
 	case l.n.meta.NodeID:
@@ -224,7 +230,7 @@ func (l *loop) route(m *raftpb.Message) {
 			return
 		}
 		if !l.repeats(m) {
-			l.outbox = append(l.outbox, m)
+			l.outbox.add(m)
 		}
 	}
 }
@@ -314,6 +320,7 @@ func (l *loop) leaderChanged(s *etcdraft.SoftState) {
 	l.received = map[uint64][]received{}
 	clear(l.rules.strangers)
 	l.outOfTouch = l.outOfTouch && l.leading
+	l.outbox.held, l.outbox.awaited, l.foreigners = nil, nil, false
 	if !l.leading {
 		l.endTransfers()
 	}

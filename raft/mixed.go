@@ -27,7 +27,7 @@ func (l *loop) forwardOnce() {
 // sendStock sends a MsgProp to the leader as etcd does.
 func (l *loop) sendStock(ents []*raftpb.Entry) {
 	id, to := l.n.meta.NodeID, l.lead
-	l.outbox = append(l.outbox, &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &id, To: &to, Entries: ents})
+	l.outbox.add(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &id, To: &to, Entries: ents})
 }
 
 // takeBack queues what was stamped for a leader that turned out to be an etcd.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
@@ -100,29 +99,6 @@ func (l *loop) step(m *raftpb.Message) {
 	if err := l.rn.Step(m); err != nil {
 		l.n.log.Debug("message not taken", zap.Stringer("type", m.GetType()), zap.String("from", FormatID(m.GetFrom())), zap.Error(err))
 	}
-}
-
-// sendOut passes what is for other members on.
-func (l *loop) sendOut() {
-	if len(l.outbox) == 0 {
-		return
-	}
-	kept := l.outbox[:0]
-	for i, m := range l.outbox {
-		if !overtaken(m, l.outbox[i+1:]) {
-			kept = append(kept, m)
-		}
-	}
-	l.n.transport.Send(kept)
-	l.outbox = nil
-}
-
-// overtaken reports whether m only tells a follower of a commit index that one of the
-// messages behind it tells of as well.
-func overtaken(m *raftpb.Message, behind []*raftpb.Message) bool {
-	return m.GetType() == raftpb.MsgApp && len(m.GetEntries()) == 0 && slices.ContainsFunc(behind, func(b *raftpb.Message) bool {
-		return b.GetType() == raftpb.MsgApp && b.GetTo() == m.GetTo() && b.GetTerm() == m.GetTerm() && b.GetCommit() >= m.GetCommit()
-	})
 }
 
 // ack says how far a follower's log is that of its leader.

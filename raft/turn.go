@@ -117,6 +117,9 @@ func (l *loop) man() {
 	l.early = time.NewTimer(time.Hour)
 	l.early.Stop()
 	l.hurry = l.early.Reset
+	l.held = time.NewTimer(time.Hour)
+	l.held.Stop()
+	l.outbox.later = l.held.Reset
 	l.manned = true
 }
 
@@ -127,6 +130,7 @@ func (l *loop) run() {
 	defer l.handBack()
 	defer l.timer.Stop()
 	defer l.early.Stop()
+	defer l.held.Stop()
 	l.drive()
 	for {
 		select {
@@ -140,6 +144,8 @@ func (l *loop) run() {
 			l.during(func() { l.queueChange(c) })
 		case <-l.early.C:
 			l.during(l.campaignEarly)
+		case <-l.held.C:
+			l.during(l.tellCommits)
 		case answer := <-l.n.inspections:
 			l.during(func() { answer <- l.rn.Status() })
 		case asked := <-l.n.handOver:
