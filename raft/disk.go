@@ -22,6 +22,7 @@ type disk struct {
 	done    chan bool           // capacity 1; for each batch of work, whether it is durable
 	records chan snapshotRecord // from the snapshot goroutine, which waits for the answer
 
+	entries []wal.Entry           // room for those of a batch
 	state   wal.HardState         // as last written to the WAL
 	written atomic.Int64          // bytes written since start, for the snapshot trigger
 	noRoom  atomic.Pointer[error] // why the batch under way cannot be written yet; nil if it can
@@ -103,13 +104,19 @@ func (d *disk) append(ms []*raftpb.Message, settle bool) error {
 	if !d.n.healthy() {
 		return ErrStopped // the log is dead: nothing more can become durable
 	}
-	b := wal.Batch{}
+	b := wal.Batch{Entries: d.entries[:0]}
 	for _, m := range ms {
 		if m.Term != nil {
 			b.State = &wal.HardState{Term: m.GetTerm(), Vote: m.GetVote(), Commit: m.GetCommit()}
 		}
-		b.Entries = append(b.Entries, walEntries(m.GetEntries())...)
+		b.Entries = appendEntries(b.Entries, m.GetEntries())
 	}
+	defer func() {
+		clear(b.Entries)
+		if cap(b.Entries) <= maxKeptEntries {
+			d.entries = b.Entries
+		}
+	}()
 	b.Sync = settle || len(b.Entries) > 0 || hasSnapshot(ms[0])
 	if b.State != nil {
 		b.Sync = b.Sync || b.State.Term != d.state.Term || b.State.Vote != d.state.Vote
@@ -121,9 +128,16 @@ func (d *disk) append(ms []*raftpb.Message, settle bool) error {
 	return err
 }
 
+// maxKeptEntries bounds the room that stays with the disk between batches (a count).
+const maxKeptEntries = 4096
+
 // walEntries are entries as the log takes them. The data is shared.
 func walEntries(ents []*raftpb.Entry) []wal.Entry {
-	var all []wal.Entry
+	return appendEntries(make([]wal.Entry, 0, len(ents)), ents)
+}
+
+// appendEntries is walEntries, behind all.
+func appendEntries(all []wal.Entry, ents []*raftpb.Entry) []wal.Entry {
 	for _, e := range ents {
 		all = append(all, wal.Entry{Term: e.GetTerm(), Index: e.GetIndex(), Type: uint8(e.GetType()), Data: e.GetData()})
 	}

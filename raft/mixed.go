@@ -15,12 +15,10 @@ func (l *loop) forwardOnce() {
 		if len(ps) == 0 {
 			continue
 		}
-		ents := make([]*raftpb.Entry, len(ps))
-		for i, p := range ps {
+		for _, p := range ps {
 			p.stamp, p.unknown = l.term, true
-			ents[i] = normalEntry(p.data)
 		}
-		l.sendStock(ents)
+		l.sendStock(asEntries(ps))
 	}
 }
 
