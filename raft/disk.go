@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,8 +14,10 @@ import (
 	"pando/raft/wal"
 )
 
-// disk is the goroutine that owns the WAL. One append is in flight at a time.
+// disk owns the WAL. One append is in flight at a time. Its goroutine writes what nobody else
+// does while he waits for it.
 type disk struct {
+	mu  sync.Mutex // held by whoever writes
 	n   *Node
 	wal *wal.WAL
 
@@ -22,6 +25,7 @@ type disk struct {
 	done    chan bool           // capacity 1; for each batch of work, whether it is durable
 	records chan snapshotRecord // from the snapshot goroutine, which waits for the answer
 
+	hasty   bool                  // whoever writes does not wait for room
 	entries []wal.Entry           // room for those of a batch
 	state   wal.HardState         // as last written to the WAL
 	written atomic.Int64          // bytes written since start, for the snapshot trigger
@@ -70,17 +74,41 @@ func (d *disk) run() {
 			if !ok {
 				return
 			}
-			d.done <- d.carryOut(w)
-			d.n.loop.driveAs(true)
+			d.mu.Lock()
+			durable := d.carryOut(w)
+			d.mu.Unlock()
+			d.done <- durable
+			d.n.loop.driveAs(writer)
 		case r := <-d.records:
-			r.answer <- d.record(r)
+			d.mu.Lock()
+			err := d.record(r)
+			d.mu.Unlock()
+			r.answer <- err
 		}
 	}
 }
 
+// finish carries out a batch of work in place of the goroutine, which does what is left when it
+// turns out that there is no room. It gives mu back, which the caller has taken.
+func (d *disk) finish(w diskWork) {
+	d.hasty = true
+	err := d.store(w)
+	d.hasty = false
+	d.mu.Unlock()
+	if errors.Is(err, wal.ErrNoSpace) {
+		d.work <- w
+		return
+	}
+	d.done <- d.outcome(err)
+}
+
 // carryOut makes a batch of work durable; false if that failed and the node stops.
 func (d *disk) carryOut(w diskWork) bool {
-	err := d.store(w)
+	return d.outcome(d.store(w))
+}
+
+// outcome stops the node if a batch of work failed.
+func (d *disk) outcome(err error) (durable bool) {
 	if err != nil && !errors.Is(err, ErrStopped) {
 		d.n.fail(fmt.Errorf("writing the log: %w", err))
 	}
@@ -151,7 +179,7 @@ func (d *disk) appendWithRoom(b wal.Batch) error {
 	defer d.noRoom.Store(nil)
 	for {
 		err := d.write(b)
-		if !errors.Is(err, wal.ErrNoSpace) {
+		if !errors.Is(err, wal.ErrNoSpace) || d.hasty {
 			return err
 		}
 		d.noRoom.Store(&err)

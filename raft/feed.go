@@ -42,7 +42,11 @@ func (l *loop) feedCommit() {
 	}
 	l.writing, l.appends = w.messages, slices.Clone(l.appends[n:])
 	l.diskBusy, l.diskTick, l.queued = true, l.changes.ticks, entryBytes(l.appends...)
-	l.n.disk.work <- w
+	if l.manned {
+		l.toWrite = &w // the turn ends first
+	} else {
+		l.n.disk.work <- w
+	}
 }
 
 // ballot is the part of a hard state that must be durable before anything that depends on it.

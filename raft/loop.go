@@ -22,6 +22,7 @@ type loop struct {
 	manned  bool        // whoever has news takes a turn; not in the simulation, which has turns of its own
 	ended   bool        // there are no more turns
 	toApply *applyWork  // for whoever has the turn, or the applier
+	toWrite *diskWork   // likewise, or the disk goroutine
 	clock   *clock
 	timer   *time.Timer // of the clock
 	held    *time.Timer // what outbox.later resets
@@ -131,6 +132,9 @@ func (l *loop) handBack() {
 	l.ended = true
 	if l.toApply != nil {
 		l.n.apply.work <- *l.toApply
+	}
+	if l.toWrite != nil {
+		l.n.disk.work <- *l.toWrite
 	}
 	l.mu.Unlock()
 	l.n.apply.mu.Lock() // whoever applies in the applier's place has come to an end

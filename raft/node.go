@@ -315,6 +315,12 @@ func (n *Node) ProposeTimed(ctx context.Context, id uint64, data []byte, patienc
 	if err := n.enqueue(p); err != nil {
 		return nil, err
 	}
+	select {
+	case o := <-p.done: // also if it took longer than it may: what is known is better than an error
+		*t = o.timing
+		return o.result, o.err
+	default:
+	}
 	var late <-chan time.Time
 	if patience > 0 {
 		timer := timers.Get().(*time.Timer)
@@ -353,7 +359,7 @@ func (n *Node) enqueue(p *proposal) error {
 		return err
 	}
 	if !n.loop.patient.Load() {
-		n.loop.drive()
+		n.loop.driveAs(proposer)
 	}
 	return nil
 }

@@ -13,12 +13,23 @@ import "time"
 // maxTurns bounds the turns that one caller takes, for others in the end (a count).
 const maxTurns = 8
 
+// driver is who takes turns.
+type driver int
+
+const (
+	passer   driver = iota // somebody who has other things to do
+	proposer               // who waits for a write
+	writer                 // the disk goroutine
+)
+
 // drive has the loop do what there is to do. Any goroutine may call it when it has left
 // something to be found in a turn; one that holds a lock which is taken in a turn must not.
-func (l *loop) drive() { l.driveAs(false) }
+func (l *loop) drive() { l.driveAs(passer) }
 
-// driveAs is drive. The disk goroutine applies nothing while there is something to write.
-func (l *loop) driveAs(disk bool) {
+// driveAs is drive. The disk goroutine applies nothing while there is something to write. A
+// proposer writes its entry itself on a lone node, where nobody else could have it committed
+// before that is done.
+func (l *loop) driveAs(who driver) {
 	if !l.manned {
 		l.n.nudge()
 		return
@@ -30,11 +41,17 @@ func (l *loop) driveAs(disk bool) {
 		}
 		l.again.Store(false)
 		l.turn()
-		w := l.takeApply(disk && l.diskBusy || turns >= maxTurns)
+		write := l.takeWrite(who == proposer && turns == 1)
+		apply := l.takeApply(who == writer && l.diskBusy || turns >= maxTurns)
 		l.mu.Unlock()
+		if write != nil {
+			l.n.disk.finish(*write)
+		}
+		if apply != nil {
+			l.n.apply.finish(*apply)
+		}
 		switch {
-		case w != nil:
-			l.n.apply.finish(*w)
+		case write != nil || apply != nil:
 		case !l.again.Load():
 			return
 		case turns >= maxTurns:
@@ -42,6 +59,21 @@ func (l *loop) driveAs(disk bool) {
 			return
 		}
 	}
+}
+
+// takeWrite gives what is to be written to the disk goroutine, or returns it with the log
+// held, to be written by whoever had the turn.
+func (l *loop) takeWrite(wanted bool) *diskWork {
+	w := l.toWrite
+	l.toWrite = nil
+	if w == nil || l.ended {
+		return nil
+	}
+	if !wanted || w.install != nil || !l.lone() || !l.n.disk.mu.TryLock() {
+		l.n.disk.work <- *w
+		return nil
+	}
+	return w
 }
 
 // takeApply gives what is to be applied to the applier, or returns it with the state
