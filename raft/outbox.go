@@ -11,7 +11,7 @@ import (
 // nobody is known to wait for it there. While writes come one after another, the next
 // one tells them, and a message for each follower, which costs as much as the one with the
 // entry, is saved.
-const commitDelay = time.Millisecond
+const commitDelay = 2 * time.Millisecond
 
 // outbox is what is for other members. Loop only.
 type outbox struct {
