@@ -49,6 +49,9 @@ func (m *machine) Apply(index, term uint64, data []byte) (uint64, any, error) {
 	}
 }
 
+// Light reports whether data writes one key.
+func (m *machine) Light(data []byte) bool { return store.Light(data) }
+
 func (m *machine) skip(kind string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

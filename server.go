@@ -227,12 +227,10 @@ func (s *server) requestTimeout() time.Duration {
 
 // Do proposes a write and waits until it has been applied here.
 func (s *server) Do(ctx context.Context, c store.Command) (store.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.requestTimeout())
-	defer cancel()
 	c.ID = s.node.NextID()
 	began := time.Now()
 	var t raft.Timing
-	r, err := s.node.ProposeTimed(ctx, c.ID, c.Marshal(), &t)
+	r, err := s.node.ProposeTimed(ctx, c.ID, c.Marshal(), s.requestTimeout(), &t)
 	s.observed(ctx, began, t, err)
 	if err != nil {
 		return store.Result{}, s.failure(err, began)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -12,8 +13,9 @@ import (
 	"pando/raft/wal"
 )
 
-// applier is the goroutine that owns the state machine.
+// applier owns the state machine. Its goroutine applies what is worth waking it for.
 type applier struct {
+	mu    sync.Mutex // held by whoever applies
 	n     *Node
 	work  chan applyWork // capacity 1; closed by the loop when it ends
 	done  chan published // capacity 1; one for each batch of work
@@ -65,13 +67,47 @@ func (a *applier) run() {
 			if !ok {
 				return
 			}
-			if p, ok := a.carryOut(w); ok {
-				a.done <- p
-			}
+			a.mu.Lock()
+			a.finish(w)
+			a.n.loop.drive()
 		case <-a.image:
+			a.mu.Lock()
 			a.nudged()
+			a.mu.Unlock()
 		}
 	}
+}
+
+// finish applies a batch and says so. It gives mu back, which the caller has taken.
+func (a *applier) finish(w applyWork) {
+	p, ok := a.carryOut(w)
+	a.mu.Unlock()
+	if ok {
+		a.done <- p
+	}
+}
+
+const (
+	// maxInline bounds the entries that are applied by whoever has the turn (a count),
+	// maxInlineBytes their size. More are worth waking the apply goroutine for.
+	maxInline      = 16
+	maxInlineBytes = 64 << 10
+)
+
+// light reports whether entries are so few and of such a kind that applying them takes
+// no time to speak of.
+func (a *applier) light(w *applyWork) bool {
+	count, size := 0, 0
+	for _, m := range w.messages {
+		for _, e := range m.GetEntries() {
+			count++
+			size += len(e.GetData())
+			if count > maxInline || size > maxInlineBytes || e.GetType() != raftpb.EntryNormal || !a.n.sm.Light(e.GetData()) {
+				return false
+			}
+		}
+	}
+	return w.install == nil
 }
 
 // carryOut applies a batch; false if that failed: the rest of the log must not be applied

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,8 +14,10 @@ import (
 	"pando/raft/wal"
 )
 
-// disk is the goroutine that owns the WAL. One append is in flight at a time.
+// disk owns the WAL. One append is in flight at a time. Its goroutine writes what nobody else
+// does while he waits for it.
 type disk struct {
+	mu  sync.Mutex // held by whoever writes
 	n   *Node
 	wal *wal.WAL
 
@@ -22,6 +25,8 @@ type disk struct {
 	done    chan bool           // capacity 1; for each batch of work, whether it is durable
 	records chan snapshotRecord // from the snapshot goroutine, which waits for the answer
 
+	hasty   bool                  // whoever writes does not wait for room
+	entries []wal.Entry           // room for those of a batch
 	state   wal.HardState         // as last written to the WAL
 	written atomic.Int64          // bytes written since start, for the snapshot trigger
 	noRoom  atomic.Pointer[error] // why the batch under way cannot be written yet; nil if it can
@@ -69,16 +74,41 @@ func (d *disk) run() {
 			if !ok {
 				return
 			}
-			d.done <- d.carryOut(w)
+			d.mu.Lock()
+			durable := d.carryOut(w)
+			d.mu.Unlock()
+			d.done <- durable
+			d.n.loop.driveAs(writer)
 		case r := <-d.records:
-			r.answer <- d.record(r)
+			d.mu.Lock()
+			err := d.record(r)
+			d.mu.Unlock()
+			r.answer <- err
 		}
 	}
 }
 
+// finish carries out a batch of work in place of the goroutine, which does what is left when it
+// turns out that there is no room. It gives mu back, which the caller has taken.
+func (d *disk) finish(w diskWork) {
+	d.hasty = true
+	err := d.store(w)
+	d.hasty = false
+	d.mu.Unlock()
+	if errors.Is(err, wal.ErrNoSpace) {
+		d.work <- w
+		return
+	}
+	d.done <- d.outcome(err)
+}
+
 // carryOut makes a batch of work durable; false if that failed and the node stops.
 func (d *disk) carryOut(w diskWork) bool {
-	err := d.store(w)
+	return d.outcome(d.store(w))
+}
+
+// outcome stops the node if a batch of work failed.
+func (d *disk) outcome(err error) (durable bool) {
 	if err != nil && !errors.Is(err, ErrStopped) {
 		d.n.fail(fmt.Errorf("writing the log: %w", err))
 	}
@@ -102,13 +132,19 @@ func (d *disk) append(ms []*raftpb.Message, settle bool) error {
 	if !d.n.healthy() {
 		return ErrStopped // the log is dead: nothing more can become durable
 	}
-	b := wal.Batch{}
+	b := wal.Batch{Entries: d.entries[:0]}
 	for _, m := range ms {
 		if m.Term != nil {
 			b.State = &wal.HardState{Term: m.GetTerm(), Vote: m.GetVote(), Commit: m.GetCommit()}
 		}
-		b.Entries = append(b.Entries, walEntries(m.GetEntries())...)
+		b.Entries = appendEntries(b.Entries, m.GetEntries())
 	}
+	defer func() {
+		clear(b.Entries)
+		if cap(b.Entries) <= maxKeptEntries {
+			d.entries = b.Entries
+		}
+	}()
 	b.Sync = settle || len(b.Entries) > 0 || hasSnapshot(ms[0])
 	if b.State != nil {
 		b.Sync = b.Sync || b.State.Term != d.state.Term || b.State.Vote != d.state.Vote
@@ -120,9 +156,16 @@ func (d *disk) append(ms []*raftpb.Message, settle bool) error {
 	return err
 }
 
+// maxKeptEntries bounds the room that stays with the disk between batches (a count).
+const maxKeptEntries = 4096
+
 // walEntries are entries as the log takes them. The data is shared.
 func walEntries(ents []*raftpb.Entry) []wal.Entry {
-	var all []wal.Entry
+	return appendEntries(make([]wal.Entry, 0, len(ents)), ents)
+}
+
+// appendEntries is walEntries, behind all.
+func appendEntries(all []wal.Entry, ents []*raftpb.Entry) []wal.Entry {
 	for _, e := range ents {
 		all = append(all, wal.Entry{Term: e.GetTerm(), Index: e.GetIndex(), Type: uint8(e.GetType()), Data: e.GetData()})
 	}
@@ -136,7 +179,7 @@ func (d *disk) appendWithRoom(b wal.Batch) error {
 	defer d.noRoom.Store(nil)
 	for {
 		err := d.write(b)
-		if !errors.Is(err, wal.ErrNoSpace) {
+		if !errors.Is(err, wal.ErrNoSpace) || d.hasty {
 			return err
 		}
 		d.noRoom.Store(&err)

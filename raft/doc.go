@@ -7,12 +7,16 @@
 //
 // A Node owns these, all of which Close waits for:
 //
-//   - the loop owns the RawNode and never waits for the disk or the tree;
+//   - the loop owns the RawNode and never waits for the disk or the tree. Its
+//     goroutine has the timers and what is rare; whoever else has news for it takes a
+//     turn at it himself (turn.go), because waking a goroutine costs more than most turns;
 //   - the disk goroutine owns the WAL: one append in flight, which is one write
 //     and at most one fdatasync. While it syncs, ticks, messages and reads go
-//     on and proposals queue: that is the group commit;
+//     on and proposals queue: that is the group commit. A proposer that finds a lone
+//     node idle writes in its place;
 //   - the apply goroutine owns the state machine. What it tells the loop
-//     (MsgStorageApplyResp) is said when entries are really applied;
+//     (MsgStorageApplyResp) is said when entries are really applied. A few light
+//     entries are applied in its place by whoever had the turn that committed them;
 //   - the snapshot goroutine writes one snapshot at a time from an immutable
 //     image and stops nobody.
 //

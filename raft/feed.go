@@ -42,7 +42,44 @@ func (l *loop) feedCommit() {
 	}
 	l.writing, l.appends = w.messages, slices.Clone(l.appends[n:])
 	l.diskBusy, l.diskTick, l.queued = true, l.changes.ticks, entryBytes(l.appends...)
-	l.n.disk.work <- w
+	if l.manned {
+		l.toWrite = &w // the turn ends first
+	} else {
+		l.n.disk.work <- w
+	}
+}
+
+// ballot is the part of a hard state that must be durable before anything that depends on it.
+type ballot struct{ term, vote uint64 }
+
+// answerDurable gives the answers that need no write: those to what a follower had before.
+// What else came with them is a commit index, which waits for company. It reports whether
+// the library has something to say to that.
+func (l *loop) answerDurable() bool {
+	if len(l.writing) > 0 {
+		return false
+	}
+	var answers, states []*raftpb.Message
+	n := 0
+	for ; n < len(l.appends); n++ {
+		m := l.appends[n]
+		if len(m.GetEntries()) > 0 || hasSnapshot(m) || m.Term != nil && l.durable != (ballot{m.GetTerm(), m.GetVote()}) {
+			break
+		}
+		answers = append(answers, m.GetResponses()...)
+		if m.Term != nil {
+			m.Responses = nil
+			states = append(states[:0], m)
+		}
+	}
+	if len(answers) == 0 {
+		return false
+	}
+	l.appends = append(states, l.appends[n:]...)
+	for _, r := range answers {
+		l.route(r)
+	}
+	return l.rn.HasReady()
 }
 
 func (l *loop) feedApplier() {
@@ -50,8 +87,13 @@ func (l *loop) feedApplier() {
 		return
 	}
 	l.applying = true
-	l.n.apply.work <- applyWork{messages: l.applies}
+	w := applyWork{messages: l.applies}
 	l.applies = nil
+	if l.manned {
+		l.toApply = &w // the turn ends first
+	} else {
+		l.n.apply.work <- w
+	}
 }
 
 // entryBytes is the size of the entries in messages.

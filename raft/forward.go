@@ -100,12 +100,12 @@ func (l *loop) stepBatch(ps []*proposal) {
 		return
 	}
 	id := l.n.meta.NodeID
-	m := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &id, Entries: make([]*raftpb.Entry, len(ps))}
+	m := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &id, Entries: asEntries(ps)}
 	now := time.Now()
-	for i, p := range ps {
+	for _, p := range ps {
 		p.stamp = l.term
 		p.proposed.set(now)
-		m.Entries[i] = normalEntry(p.data)
+		l.foreigners = l.foreigners || p.foreignTerm != 0
 	}
 	switch err := l.rn.Step(m); {
 	case errors.Is(err, etcdraft.ErrProposalDropped):
@@ -118,8 +118,15 @@ func (l *loop) stepBatch(ps []*proposal) {
 	}
 }
 
-func normalEntry(data []byte) *raftpb.Entry {
-	return &raftpb.Entry{Type: raftpb.EntryNormal.Enum(), Data: data}
+// asEntries are proposals as the library takes them.
+func asEntries(ps []*proposal) []*raftpb.Entry {
+	room, all := make([]raftpb.Entry, len(ps)), make([]*raftpb.Entry, len(ps))
+	normal := raftpb.EntryNormal.Enum()
+	for i, p := range ps {
+		all[i] = &room[i]
+		all[i].Type, all[i].Data = normal, p.data
+	}
+	return all
 }
 
 // current leaves out what other members sent to the leader of another term.
@@ -162,12 +169,9 @@ func (l *loop) sendBatch(b batch) {
 	m := &raftpb.Message{
 		Type: raftpb.MsgProp.Enum(), From: &id, To: &to,
 		Term: &term, Index: &b.number, Commit: &oldest, LogTerm: &life,
-		Entries: make([]*raftpb.Entry, len(b.proposals)),
+		Entries: asEntries(b.proposals),
 	}
-	for i, p := range b.proposals {
-		m.Entries[i] = normalEntry(p.data)
-	}
-	l.outbox = append(l.outbox, m)
+	l.outbox.add(m)
 }
 
 // resend forgets the batches that have been applied and sends the others again,

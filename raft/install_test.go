@@ -64,7 +64,7 @@ func appends(term, prev uint64, texts ...string) *raftpb.Message {
 		Index: &prev, LogTerm: &term, Commit: proto.Uint64(prev + uint64(len(texts))),
 	}
 	for i, text := range texts {
-		e := normalEntry(command(uint64(i+1), text))
+		e := &raftpb.Entry{Data: command(uint64(i+1), text)}
 		e.Term, e.Index = &term, proto.Uint64(prev+1+uint64(i))
 		m.Entries = append(m.Entries, e)
 	}

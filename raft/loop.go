@@ -2,6 +2,8 @@ package raft
 
 import (
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -12,8 +14,19 @@ import (
 // loop owns the RawNode. Nothing in it waits for the disk or the state machine:
 // what they are to do queues in appends and applies, bounded because proposals
 // are stepped only while the disk is idle (or slow, see patientWithDisk) and the
-// library bounds what is applying.
+// library bounds what is applying. One goroutine at a time has a turn at it (see drive).
 type loop struct {
+	mu      sync.Mutex  // held during a turn, and guards everything here but what is atomic
+	again   atomic.Bool // somebody came while mu was held: who held it has another turn
+	patient atomic.Bool // nothing becomes of a proposal before the disk is done
+	manned  bool        // whoever has news takes a turn; not in the simulation, which has turns of its own
+	ended   bool        // there are no more turns
+	toApply *applyWork  // for whoever has the turn, or the applier
+	toWrite *diskWork   // likewise, or the disk goroutine
+	clock   *clock
+	timer   *time.Timer // of the clock
+	held    *time.Timer // what outbox.later resets
+
 	n       *Node
 	rn      *etcdraft.RawNode
 	storage *logStorage
@@ -21,12 +34,14 @@ type loop struct {
 
 	lastRemoved *raftpb.ConfChange // the removal of the only voter, until another is added
 
-	outbox   []*raftpb.Message // for other members, sent at the end of a round
+	outbox   outbox
 	appends  []*raftpb.Message // MsgStorageAppend not yet given to the disk
 	writing  []*raftpb.Message // those the disk has, or a snapshot that is durable and not installed yet
 	diskBusy bool
 	diskTick uint64            // the tick at which it became so
 	queued   int               // bytes of the entries in appends
+	durable  ballot            // as of what the disk has carried out
+	acked    ack               // the last one of this follower
 	applies  []*raftpb.Message // MsgStorageApply not yet given to the applier
 	applying bool
 	confAsk  chan confAsk
@@ -43,6 +58,7 @@ type loop struct {
 	noSpace    error  // why the log cannot grow
 	settled    uint64 // highest term of an applied entry: see proposeAgain
 	forwarding forwarding
+	foreigners bool                  // there are proposals of others among what was stepped last
 	received   map[uint64][]received // from each member, while this one leads
 	changes    changes
 	rules      rules
@@ -51,6 +67,7 @@ type loop struct {
 	transfers  map[uint64]*transfer // snapshots to other members
 	overflows  map[uint64]int       // see transfer.overflowed
 
+	early     *time.Timer              // what hurry resets
 	hurry     func(time.Duration) bool // calls campaignEarly after that time; the last call counts
 	hurryFor  uint64                   // because this member leads, whose connection broke; 0 if nobody leads since
 	hurried   int                      // early campaigns since that
@@ -85,65 +102,12 @@ func newLoop(n *Node, rn *etcdraft.RawNode, st *opened) *loop {
 		transfers:   map[uint64]*transfer{},
 		overflows:   map[uint64]int{},
 		term:        st.state.Term,
+		durable:     ballot{st.state.Term, st.state.Vote},
 		applied:     st.snap.Index,
 		settled:     st.snap.Term,
 		replayTo:    max(st.state.Commit, uint64(len(st.bootstrap))),
 		campaign:    true,
 		patience:    n.cfg.world.now().Add(leaderPatience * n.cfg.Election),
-	}
-}
-
-func (l *loop) run() {
-	defer l.n.wg.Done()
-	defer l.failReads()
-	defer l.handBack()
-	timer := time.NewTimer(l.n.cfg.Heartbeat)
-	defer timer.Stop()
-	clock := newClock(l.n.cfg.Heartbeat, l.n.cfg.Election, l.n.cfg.world.now, timer.Reset)
-	hurry := time.NewTimer(time.Hour)
-	hurry.Stop()
-	defer hurry.Stop()
-	l.hurry = hurry.Reset
-	for {
-		l.round()
-		if !l.follows() {
-			clock.onTime()
-		}
-		inbox := l.n.inbox
-		if l.rules.changing {
-			inbox = nil
-		}
-		select {
-		case <-l.n.wake:
-		case <-timer.C:
-			l.pass(clock.ranOut(l.follows()))
-		case m := <-inbox:
-			l.pass(clock.message())
-			l.receive(m)
-		case id := <-l.n.lost:
-			l.connectionLost(id)
-		case c := <-l.n.changes:
-			l.queueChange(c)
-		case <-hurry.C:
-			l.campaignEarly()
-		case answer := <-l.n.inspections:
-			answer <- l.rn.Status()
-		case asked := <-l.n.handOver:
-			asked <- l.transfer(0) != 0
-		case l.incoming = <-l.n.incoming:
-		case t := <-l.n.transferred:
-			l.transferEnded(t)
-		case durable := <-l.n.disk.done:
-			if !l.diskDone(durable) {
-				return
-			}
-		case last := <-l.n.apply.done:
-			l.publishedTo(last)
-		case q := <-l.confAsk:
-			l.applyConf(q)
-		case <-l.n.stop:
-			return
-		}
 	}
 }
 
@@ -158,11 +122,23 @@ func (l *loop) round() {
 	l.takeReports()
 	l.handleReadies()
 	l.stepSnapshot()
+	l.sendOut() // a leader's entries leave before its own fsync ends
 }
 
 // handBack lets the disk and the applier end: no further work comes. A commit
 // index that was waiting for company is written now.
 func (l *loop) handBack() {
+	l.mu.Lock()
+	l.ended = true
+	if l.toApply != nil {
+		l.n.apply.work <- *l.toApply
+	}
+	if l.toWrite != nil {
+		l.n.disk.work <- *l.toWrite
+	}
+	l.mu.Unlock()
+	l.n.apply.mu.Lock() // whoever applies in the applier's place has come to an end
+	l.n.apply.mu.Unlock()
 	l.failChanges()
 	l.endTransfers()
 	if l.diskBusy {
@@ -214,7 +190,7 @@ func (l *loop) tick() {
 
 // handleReadies distributes everything the library has to say.
 func (l *loop) handleReadies() {
-	for l.rn.HasReady() {
+	for l.rn.HasReady() || l.answerDurable() {
 		rd := l.rn.Ready()
 		for _, m := range rd.Messages {
 			l.route(m)
@@ -229,7 +205,6 @@ func (l *loop) handleReadies() {
 			l.leaderChanged(rd.SoftState)
 		}
 	}
-	l.sendOut() // a leader's entries leave before its own fsync
 	l.feedDisk()
 	l.feedApplier()
 }
@@ -243,6 +218,10 @@ func (l *loop) route(m *raftpb.Message) {
 		}
 		l.appends = append(l.appends, m)
 		l.queued += entryBytes(m)
+		if l.foreigners && len(m.GetEntries()) > 0 {
+			l.await(m.GetEntries())
+			l.foreigners = false
+		}
 	case etcdraft.LocalApplyThread:
 		l.applies = append(l.applies, m)
 	case l.n.meta.NodeID:
@@ -254,7 +233,9 @@ func (l *loop) route(m *raftpb.Message) {
 			l.beginTransfer(m)
 			return
 		}
-		l.outbox = append(l.outbox, m)
+		if !l.repeats(m) {
+			l.outbox.add(m)
+		}
 	}
 }
 
@@ -273,6 +254,11 @@ func (l *loop) diskDone(durable bool) bool {
 // responses that depended on it go out.
 func (l *loop) written() {
 	done := l.writing
+	for _, m := range done {
+		if m.Term != nil {
+			l.durable = ballot{m.GetTerm(), m.GetVote()}
+		}
+	}
 	if hasSnapshot(done[0]) {
 		if err := l.stored(l.incoming); err != nil {
 			l.n.fail(err)
@@ -338,6 +324,7 @@ func (l *loop) leaderChanged(s *etcdraft.SoftState) {
 	l.received = map[uint64][]received{}
 	clear(l.rules.strangers)
 	l.outOfTouch = l.outOfTouch && l.leading
+	l.outbox.held, l.outbox.awaited, l.foreigners = nil, nil, false
 	if !l.leading {
 		l.endTransfers()
 	}

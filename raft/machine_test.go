@@ -38,6 +38,9 @@ func (l *list) Levels() Levels {
 	return allPando
 }
 
+// Light lets both ways of applying happen.
+func (l *list) Light(data []byte) bool { return len(data)%2 == 0 }
+
 var errPoison = errors.New("a command that must not be skipped")
 
 func command(id uint64, text string) []byte {

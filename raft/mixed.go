@@ -15,19 +15,17 @@ func (l *loop) forwardOnce() {
 		if len(ps) == 0 {
 			continue
 		}
-		ents := make([]*raftpb.Entry, len(ps))
-		for i, p := range ps {
+		for _, p := range ps {
 			p.stamp, p.unknown = l.term, true
-			ents[i] = normalEntry(p.data)
 		}
-		l.sendStock(ents)
+		l.sendStock(asEntries(ps))
 	}
 }
 
 // sendStock sends a MsgProp to the leader as etcd does.
 func (l *loop) sendStock(ents []*raftpb.Entry) {
 	id, to := l.n.meta.NodeID, l.lead
-	l.outbox = append(l.outbox, &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &id, To: &to, Entries: ents})
+	l.outbox.add(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &id, To: &to, Entries: ents})
 }
 
 // takeBack queues what was stamped for a leader that turned out to be an etcd.

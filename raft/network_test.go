@@ -25,7 +25,7 @@ type network struct {
 	wg    sync.WaitGroup
 }
 
-func newNetwork(t *testing.T) *network {
+func newNetwork(t testing.TB) *network {
 	n := &network{nodes: map[uint64]*Node{}, cut: map[uint64]bool{}, links: map[[2]uint64]chan []byte{}, stop: make(chan struct{})}
 	t.Cleanup(func() {
 		close(n.stop)

@@ -152,6 +152,7 @@ func Start(cfg Config, sm StateMachine) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.loop.man()
 	n.wg.Add(4)
 	go n.disk.run()
 	go n.snaps.run()
@@ -303,14 +304,30 @@ func (n *Node) NextID() uint64 { return n.ids.Next() }
 // Propose puts data into the log and waits until it has been applied here. id
 // must be what StateMachine.Apply will return for data, and from NextID.
 func (n *Node) Propose(ctx context.Context, id uint64, data []byte) (any, error) {
-	return n.ProposeTimed(ctx, id, data, new(Timing))
+	return n.ProposeTimed(ctx, id, data, 0, new(Timing))
 }
 
-// ProposeTimed is Propose, and fills in t when it succeeds.
-func (n *Node) ProposeTimed(ctx context.Context, id uint64, data []byte, t *Timing) (any, error) {
+// ProposeTimed is Propose, and fills in t when it succeeds. It waits no longer than
+// patience (0: as long as ctx lasts), and returns context.DeadlineExceeded then, as it
+// does at the deadline of ctx; a context for each proposal would cost more.
+func (n *Node) ProposeTimed(ctx context.Context, id uint64, data []byte, patience time.Duration, t *Timing) (any, error) {
 	p := &proposal{id: id, data: data, done: make(chan outcome, 1), queued: time.Now()}
 	if err := n.enqueue(p); err != nil {
 		return nil, err
+	}
+	select {
+	case o := <-p.done: // also if it took longer than it may: what is known is better than an error
+		*t = o.timing
+		return o.result, o.err
+	default:
+	}
+	var late <-chan time.Time
+	if patience > 0 {
+		timer := timers.Get().(*time.Timer)
+		timer.Reset(patience)
+		defer timers.Put(timer)
+		defer timer.Stop()
+		late = timer.C
 	}
 	select {
 	case o := <-p.done:
@@ -319,8 +336,18 @@ func (n *Node) ProposeTimed(ctx context.Context, id uint64, data []byte, t *Timi
 	case <-ctx.Done():
 		n.abandon(p)
 		return nil, ctx.Err()
+	case <-late:
+		n.abandon(p)
+		return nil, context.DeadlineExceeded
 	}
 }
+
+// timers are those of proposals. One that is stopped delivers nothing any more.
+var timers = sync.Pool{New: func() any {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}}
 
 // enqueue gives a proposal to the loop. After an error it was never proposed.
 func (n *Node) enqueue(p *proposal) error {
@@ -331,7 +358,9 @@ func (n *Node) enqueue(p *proposal) error {
 		n.waiters.remove(p)
 		return err
 	}
-	n.nudge()
+	if !n.loop.patient.Load() {
+		n.loop.driveAs(proposer)
+	}
 	return nil
 }
 

@@ -25,7 +25,7 @@ type rig struct {
 	ids  *IDs
 }
 
-func testConfig(t *testing.T, f fsys.FS, dir string) Config {
+func testConfig(t testing.TB, f fsys.FS, dir string) Config {
 	return Config{
 		FS: f, DataDir: dir,
 		Bootstrap: func() (Bootstrap, error) {

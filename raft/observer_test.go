@@ -57,7 +57,7 @@ func TestObserver(t *testing.T) {
 	for range writes {
 		var timing Timing
 		id := r.ids.Next()
-		if _, err := r.node.ProposeTimed(t.Context(), id, command(id, "x"), &timing); err != nil {
+		if _, err := r.node.ProposeTimed(t.Context(), id, command(id, "x"), 0, &timing); err != nil {
 			t.Fatal(err)
 		}
 		if timing.Queue < 0 || timing.Commit <= 0 || timing.Apply < 0 {

@@ -38,6 +38,7 @@ func (n *Node) Process(ctx context.Context, m *raftpb.Message) error {
 	}
 	select {
 	case n.inbox <- m:
+		n.loop.drive()
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -100,10 +101,16 @@ func (l *loop) step(m *raftpb.Message) {
 	}
 }
 
-// sendOut passes what is for other members on.
-func (l *loop) sendOut() {
-	if len(l.outbox) > 0 {
-		l.n.transport.Send(l.outbox)
-		l.outbox = nil
+// ack says how far a follower's log is that of its leader.
+type ack struct{ to, term, index, tick uint64 }
+
+// repeats reports whether m tells a leader what it was told within this tick: a follower
+// answers also to a commit index alone. It is told again in the next one, because messages get lost.
+func (l *loop) repeats(m *raftpb.Message) bool {
+	if m.GetType() != raftpb.MsgAppResp || m.GetReject() || l.rules.made == 0 {
+		return false
 	}
+	was := l.acked
+	l.acked = ack{m.GetTo(), m.GetTerm(), m.GetIndex(), l.changes.ticks}
+	return l.acked == was
 }

@@ -62,7 +62,10 @@ func (q *queue) putAll(ps []*proposal) error {
 func (q *queue) take() []*proposal {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var out []*proposal
+	if len(q.items) == 0 {
+		return nil
+	}
+	out := make([]*proposal, 0, len(q.items))
 	size, n := 0, 0
 	for _, p := range q.items {
 		if size > 0 && size+len(p.data) > maxBatch {

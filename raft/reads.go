@@ -88,7 +88,7 @@ func (n *Node) ReadIndex(ctx context.Context) error {
 	if err := n.reads.put(c); err != nil {
 		return err
 	}
-	n.nudge()
+	n.loop.drive()
 	select {
 	case err := <-c:
 		return err

@@ -56,7 +56,7 @@ func TestAnswersToOtherQuestions(t *testing.T) {
 	if len(second) != 1 {
 		t.Error("the second question's read is not answered")
 	}
-	if m := l.outbox; len(m) > 0 && m[0].GetType() != raftpb.MsgReadIndex {
+	if m := l.outbox.messages; len(m) > 0 && m[0].GetType() != raftpb.MsgReadIndex {
 		t.Errorf("what is sent is %v", m[0].GetType())
 	}
 }

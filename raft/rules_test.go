@@ -75,8 +75,8 @@ func TestRemovedLeaderGetsNothingTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.propose()
-	if p.stamp != l.term || len(l.outbox) != 1 {
-		t.Fatalf("stamped %d, %d messages", p.stamp, len(l.outbox))
+	if p.stamp != l.term || len(l.outbox.messages) != 1 {
+		t.Fatalf("stamped %d, %d messages", p.stamp, len(l.outbox.messages))
 	}
 	l.conf = &raftpb.ConfState{Voters: []uint64{follower.id, 6 - lead.id - follower.id}}
 	l.rules.levels = Levels{follower.id: 1, 6 - lead.id - follower.id: 1}

@@ -107,6 +107,7 @@ func (m *simMember) start() {
 	}
 	m.node = n
 	n.loop.hurry = m.hurry
+	n.loop.outbox.later = m.later
 	m.clock = newClock(n.cfg.Heartbeat, n.cfg.Election, m.now, m.resetTimer)
 	m.resetTimer(n.cfg.Heartbeat)
 	m.told = false
@@ -139,6 +140,12 @@ func (m *simMember) hurry(d time.Duration) bool {
 			m.ask(m.node.loop.campaignEarly)
 		}
 	})
+	return true
+}
+
+// later stands for the timer in loop.run.
+func (m *simMember) later(d time.Duration) bool {
+	m.after(d, func() { m.ask(m.node.loop.tellCommits) })
 	return true
 }
 

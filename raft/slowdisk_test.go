@@ -95,7 +95,7 @@ func TestFollowerOnAStuckDisk(t *testing.T) {
 func TestPatienceWithTheDisk(t *testing.T) {
 	l := &loop{n: &Node{disk: &disk{work: make(chan diskWork, 2)}}}
 	written := func(size int) {
-		l.route(&raftpb.Message{To: proto.Uint64(etcdraft.LocalAppendThread), Entries: []*raftpb.Entry{normalEntry(make([]byte, size))}})
+		l.route(&raftpb.Message{To: proto.Uint64(etcdraft.LocalAppendThread), Entries: []*raftpb.Entry{{Data: make([]byte, size)}}})
 		l.feedDisk()
 	}
 	expect := func(want bool, when string) {

@@ -91,6 +91,28 @@ func appendString(b []byte, n protowire.Number, v string) []byte {
 	return protowire.AppendString(protowire.AppendTag(b, n, protowire.BytesType), v)
 }
 
+// Light reports whether data is an encoded command that touches one key: what it takes does not grow with the tree.
+func Light(data []byte) bool {
+	n, kind, size := protowire.ConsumeTag(data)
+	if size < 0 || n != fieldID || kind != protowire.VarintType {
+		return false
+	}
+	_, id := protowire.ConsumeVarint(data[size:])
+	if id < 0 {
+		return false
+	}
+	data = data[size+id:]
+	if n, kind, size = protowire.ConsumeTag(data); size < 0 || n != fieldMethod || kind != protowire.BytesType {
+		return false
+	}
+	method, _ := protowire.ConsumeBytes(data[size:])
+	switch string(method) {
+	case MethodPut, MethodPost, MethodQGet:
+		return true
+	}
+	return false
+}
+
 // Unmarshal decodes the data of a log entry; the command shares no memory with it. It is strict, because nothing else
 // tells a Request from the other entries that etcd 3.x writes: ErrNotCommand for data that is malformed, has a field of
 // another number or kind, or none of the methods. ErrUnknownField for a method of etcd's with a field of Pando's own

@@ -119,3 +119,21 @@ func FuzzUnmarshal(f *testing.F) {
 		}
 	})
 }
+
+func TestLightCommands(t *testing.T) {
+	for method, light := range map[string]bool{
+		store.MethodPut: true, store.MethodPost: true, store.MethodQGet: true, store.MethodDelete: false, store.MethodSync: false, store.MethodPando: false,
+	} {
+		c := store.Command{ID: 1 << 60, Method: method, Path: "/1/a"}
+		data := c.Marshal()
+		if store.Light(data) != light {
+			t.Errorf("%s: light %t", method, !light)
+		}
+		for n := range data[:12] {
+			store.Light(data[:n]) // does not panic
+		}
+	}
+	if store.Light(nil) || store.Light([]byte("nonsense")) {
+		t.Error("what is no command is light")
+	}
+}
