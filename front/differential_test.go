@@ -204,6 +204,7 @@ const closing = "GET /sees HTTP/1.1\r\nHost: last\r\nConnection: close\r\n\r\n"
 // TestAnswersAreThoseOfNetHTTP: whatever a handler does, and with whatever method, the same bytes come, and the connection goes on
 // or does not, as with net/http.
 func TestAnswersAreThoseOfNetHTTP(t *testing.T) {
+	t.Parallel()
 	front, alone := both(t)
 	for path := range answers {
 		for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "OPTIONS"} {
@@ -218,6 +219,7 @@ func TestAnswersAreThoseOfNetHTTP(t *testing.T) {
 // TestRequestsAreThoseOfNetHTTP: whatever a client sends, the handler sees the same, and the client what comes of it; alone, and
 // behind a plain request.
 func TestRequestsAreThoseOfNetHTTP(t *testing.T) {
+	t.Parallel()
 	front, alone := both(t)
 	for _, request := range odd() {
 		compare(t, front, alone, request, closing)

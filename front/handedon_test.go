@@ -11,6 +11,7 @@ import (
 
 // What net/http answers without seeing all of it is answered at once here too.
 func TestNobodyWaitsForWhatIsNotPlain(t *testing.T) {
+	t.Parallel()
 	front, alone := both(t)
 	for _, request := range []string{
 		"BAD\r\n", "GET /sees\r\n", "GET /sees HTTP/1.1\nHost: h\nConnection: close\n\n", "GET /sees HTTP/1.1\r\nHost: h\nConnection: close\n\r\n",
@@ -75,6 +76,7 @@ func TestPlainRequestsInPieces(t *testing.T) {
 
 // What ends in the middle of a request is answered as net/http does.
 func TestRequestsThatBreakOff(t *testing.T) {
+	t.Parallel()
 	front, alone := both(t)
 	ask := func(addr, request string) string {
 		c, err := dial(addr)

@@ -244,7 +244,7 @@ func TestClientsThatDoNotRead(t *testing.T) {
 	quick.send(get("/stream/quick"))
 	resp := quick.head()
 	line := strings.Repeat("x", 1<<20)
-	const lines = 8
+	const lines = 4
 	for range lines {
 		g.bells.ring("/stream/slow", line)
 	}
