@@ -21,7 +21,7 @@ const patience = 30 * time.Second
 
 // rig is a Server with an http.Server behind it, and counts what it is given.
 type rig struct {
-	t          *testing.T
+	t          testing.TB
 	front      *Server
 	others     *http.Server
 	addr       string
@@ -34,13 +34,13 @@ type rig struct {
 }
 
 // newRig serves h, or a new bells, with the times of o that are given.
-func newRig(t *testing.T, h http.Handler, o Options) *rig {
+func newRig(t testing.TB, h http.Handler, o Options) *rig {
 	t.Helper()
 	return newRestlessRig(t, h, o, restAfter)
 }
 
 // newRestlessRig is newRig, but for when a connection is parked that asks for nothing.
-func newRestlessRig(t *testing.T, h http.Handler, o Options, rest time.Duration) *rig {
+func newRestlessRig(t testing.TB, h http.Handler, o Options, rest time.Duration) *rig {
 	t.Helper()
 	for _, d := range []*time.Duration{&o.HeaderTimeout, &o.IdleTimeout, &o.BodyTimeout} {
 		if *d == 0 {
@@ -200,7 +200,7 @@ func (c *testConn) Close() error {
 type client struct {
 	*net.TCPConn
 	r *bufio.Reader
-	t *testing.T
+	t testing.TB
 }
 
 func (g *rig) dial() *client {

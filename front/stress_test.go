@@ -15,7 +15,7 @@ import (
 
 var (
 	stressSeed = flag.Uint64("stress.seed", 0, "of TestStress; 0: any")
-	stressTime = flag.Duration("stress.time", 700*time.Millisecond, "how long TestStress goes on before each shutdown")
+	stressTime = flag.Duration("stress.time", 400*time.Millisecond, "how long TestStress goes on before each shutdown")
 )
 
 // stress is many clients who do whatever they like to one server.
