@@ -266,6 +266,29 @@ func TestClientsThatDoNotRead(t *testing.T) {
 	g.eventually("those who went are gone", func() bool { return g.open.Load() == int64(len(slow)/2+1) })
 }
 
+// Who asks and asks and takes no answer is cut when the server stops, and holds up nobody until then.
+func TestAnswersThatNobodyTakes(t *testing.T) {
+	answer := make([]byte, 100_000)
+	g := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(answer) }), Options{})
+	c := g.dial()
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		for {
+			if _, err := io.WriteString(c, get("/")); err != nil {
+				return
+			}
+		}
+	}()
+	other := g.dial()
+	for range 100 {
+		other.send(get("/"))
+		other.hears(string(answer))
+	}
+	g.stop(0)
+	<-sent
+}
+
 // A connection that asks for nothing costs no goroutine, and is answered as before.
 func TestSilentConnectionsRest(t *testing.T) {
 	g := newRestlessRig(t, nil, Options{}, 10*time.Millisecond)
