@@ -98,6 +98,34 @@ func TestRequestsThatComeEarly(t *testing.T) {
 	}
 }
 
+// An event that comes late, when something else has happened meanwhile, changes nothing: no byte is lost, and no watch.
+func TestLateEvents(t *testing.T) {
+	g := newRig(t, nil, Options{})
+	for _, early := range []string{"", "GET /e"} {
+		c := g.dial()
+		c.send(get("/wait") + early)
+		resp := c.head()
+		g.eventually("it is parked", func() bool { return g.parked() == 1 })
+		c.send(get("/echo")[len(early):])
+		for range 3 {
+			g.only().heard(false)
+			g.only().wake()
+			g.eventually("it is parked again", func() bool { return g.parked() == 1 })
+		}
+		g.bells.ring("", "now")
+		if b, err := io.ReadAll(resp.Body); string(b) != "now\n" || err != nil {
+			t.Fatalf("%q, %v", b, err)
+		}
+		c.hears("GET /echo ")
+		g.only().heard(false) // of one who answers, or waits for a request
+		g.only().wake()
+		c.send(get("/echo"))
+		c.hears("GET /echo ")
+		c.Close()
+		g.eventually("it is closed", func() bool { return g.open.Load() == 0 })
+	}
+}
+
 // A client that goes away is noticed at once, however it goes, and whatever it has sent before.
 func TestClientsThatGo(t *testing.T) {
 	for name, goes := range map[string]func(c *client){
