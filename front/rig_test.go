@@ -130,11 +130,14 @@ func (g *rig) eventually(what string, holds func() bool) {
 }
 
 // parked is how many connections are nobody's.
-func (g *rig) parked() (n int) {
+func (g *rig) parked() int { return g.in(parked) }
+
+// in is how many connections are in a state.
+func (g *rig) in(state int32) (n int) {
 	g.front.mu.Lock()
 	defer g.front.mu.Unlock()
 	for c := range g.front.conns {
-		if c.state.Load() == parked {
+		if c.state.Load() == state {
 			n++
 		}
 	}

@@ -104,8 +104,14 @@ func TestNothingIsParkedBehindShutdown(t *testing.T) {
 		g.front.stopping.Store(false)
 		g.front.cutting.Store(false)
 	}
-	g := newRig(t, nil, Options{})
+	g := newRig(t, nil, Options{HeaderTimeout: 2 * patience})
 	c := g.dial()
+	g.eventually("it is idle", func() bool { return g.in(idle) == 1 })
+	g.front.stopping.Store(true)
+	c.send("GET /e") // is no request yet
+	c.ends()
+	g.front.stopping.Store(false)
+	c = g.dial()
 	c.send(get("/wait"))
 	resp := c.head()
 	g.eventually("it is parked", func() bool { return g.parked() == 1 })
