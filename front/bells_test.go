@@ -13,13 +13,13 @@ import (
 // bells is a handler some of whose answers wait until somebody rings: /wait for one line, /stream for all until the line "end".
 // They are parked if that is possible. /echo/... answers with its path, and what came as a body.
 type bells struct {
-	t            *testing.T
+	t            testing.TB
 	begun, ended atomic.Int64
 	mu           sync.Mutex
 	all          map[*bell]struct{}
 }
 
-func newBells(t *testing.T) *bells { return &bells{t: t, all: map[*bell]struct{}{}} }
+func newBells(t testing.TB) *bells { return &bells{t: t, all: map[*bell]struct{}{}} }
 
 // bell is one answer that waits.
 type bell struct {

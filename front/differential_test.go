@@ -186,13 +186,13 @@ func oneAnswer(r *bufio.Reader, headOnly bool) (head, body string, err error) {
 }
 
 // both are a front with an http.Server behind it, and an http.Server alone.
-func both(t *testing.T) (front, alone string) {
-	g := newRig(t, http.HandlerFunc(handle), Options{})
+func both(t testing.TB, h http.HandlerFunc) (front, alone string) {
+	g := newRig(t, h, Options{})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: http.HandlerFunc(handle)}
+	s := &http.Server{Handler: h}
 	g.served.Go(func() { _ = s.Serve(l) })
 	t.Cleanup(func() { s.Close() })
 	g.others.ErrorLog, s.ErrorLog = nothing(), nothing()
@@ -204,7 +204,8 @@ const closing = "GET /sees HTTP/1.1\r\nHost: last\r\nConnection: close\r\n\r\n"
 // TestAnswersAreThoseOfNetHTTP: whatever a handler does, and with whatever method, the same bytes come, and the connection goes on
 // or does not, as with net/http.
 func TestAnswersAreThoseOfNetHTTP(t *testing.T) {
-	front, alone := both(t)
+	t.Parallel()
+	front, alone := both(t, handle)
 	for path := range answers {
 		for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "OPTIONS"} {
 			for _, fields := range []string{"", "Connection: close\r\n", "Connection: keep-alive\r\n"} {
@@ -218,7 +219,8 @@ func TestAnswersAreThoseOfNetHTTP(t *testing.T) {
 // TestRequestsAreThoseOfNetHTTP: whatever a client sends, the handler sees the same, and the client what comes of it; alone, and
 // behind a plain request.
 func TestRequestsAreThoseOfNetHTTP(t *testing.T) {
-	front, alone := both(t)
+	t.Parallel()
+	front, alone := both(t, handle)
 	for _, request := range odd() {
 		compare(t, front, alone, request, closing)
 		compare(t, front, alone, get("/json"), request, closing)

@@ -20,9 +20,12 @@
 //     away is noticed when it is answered, or at once if its answer is parked;
 //   - that a connection costs at most maxRequest bytes and a goroutine while it sends or is answered, a goroutine and minBuffer
 //     bytes for a few seconds until its next request, and a few hundred bytes while it is parked: with a watch, or silent;
-//   - that no client can make it wait for ever, except for what the handler waits for.
+//   - that no client can make it wait for ever, except for what the handler waits for, and for an answer to be taken: whoever has
+//     a limit for that sets a write deadline, as under net/http.
 //
 // It asks of its caller
 //   - a handler that keeps nothing of an *http.Request, nor of the headers of its answer, when it has returned;
+//   - a handler that keeps to the length that it announces, if it does, and that sends no trailers, no transfer coding of its own and
+//     no status below 200;
 //   - that connections are those of Conn, and that what is handed on is served by an http.Server.
 package front

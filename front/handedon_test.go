@@ -11,7 +11,8 @@ import (
 
 // What net/http answers without seeing all of it is answered at once here too.
 func TestNobodyWaitsForWhatIsNotPlain(t *testing.T) {
-	front, alone := both(t)
+	t.Parallel()
+	front, alone := both(t, handle)
 	for _, request := range []string{
 		"BAD\r\n", "GET /sees\r\n", "GET /sees HTTP/1.1\nHost: h\nConnection: close\n\n", "GET /sees HTTP/1.1\r\nHost: h\nConnection: close\n\r\n",
 		"GET /%zz HTTP/1.1\r\n", "GET /sees HTTP/1.1\r\nno colon\r\n", "GET /sees HTTP/3.7\r\n\r\n",
@@ -73,29 +74,33 @@ func TestPlainRequestsInPieces(t *testing.T) {
 	}
 }
 
+// breakOff sends something, closes its side, and returns what comes, but for the time.
+func breakOff(t *testing.T, addr, sent string) string {
+	t.Helper()
+	c, err := dial(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, _ = io.WriteString(c, sent) // as much as is taken
+	_ = c.CloseWrite()
+	b, err := io.ReadAll(c)
+	if err != nil && !isReset(err) {
+		t.Error(err)
+	}
+	return aDate.ReplaceAllString(string(b), "\r\nDate: now\r\n")
+}
+
 // What ends in the middle of a request is answered as net/http does.
 func TestRequestsThatBreakOff(t *testing.T) {
-	front, alone := both(t)
-	ask := func(addr, request string) string {
-		c, err := dial(addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		_, _ = io.WriteString(c, request)
-		_ = c.CloseWrite()
-		b, err := io.ReadAll(c)
-		if err != nil && !isReset(err) {
-			t.Error(err)
-		}
-		return aDate.ReplaceAllString(string(b), "\r\nDate: now\r\n")
-	}
+	t.Parallel()
+	front, alone := both(t, handle)
 	for _, request := range []string{
 		"", "G", "GET /sees", "GET /sees HTTP/1.1\r\n", "GET /sees HTTP/1.1\r\nHost: h\r\n\r", "\r\n",
 		"PUT /sees HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n", "PUT /sees HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nvalu",
 		get("/json"), get("/json") + "GET /s",
 	} {
-		if ours, theirs := ask(front, request), ask(alone, request); ours != theirs {
+		if ours, theirs := breakOff(t, front, request), breakOff(t, alone, request); ours != theirs {
 			t.Errorf("%q:\nhere        %q\nin net/http %q", request, ours, theirs)
 		}
 	}

@@ -98,6 +98,34 @@ func TestRequestsThatComeEarly(t *testing.T) {
 	}
 }
 
+// An event that comes late, when something else has happened meanwhile, changes nothing: no byte is lost, and no watch.
+func TestLateEvents(t *testing.T) {
+	g := newRig(t, nil, Options{})
+	for _, early := range []string{"", "GET /e"} {
+		c := g.dial()
+		c.send(get("/wait") + early)
+		resp := c.head()
+		g.eventually("it is parked", func() bool { return g.parked() == 1 })
+		c.send(get("/echo")[len(early):])
+		for range 3 {
+			g.only().heard(false)
+			g.only().wake()
+			g.eventually("it is parked again", func() bool { return g.parked() == 1 })
+		}
+		g.bells.ring("", "now")
+		if b, err := io.ReadAll(resp.Body); string(b) != "now\n" || err != nil {
+			t.Fatalf("%q, %v", b, err)
+		}
+		c.hears("GET /echo ")
+		g.only().heard(false) // of one who answers, or waits for a request
+		g.only().wake()
+		c.send(get("/echo"))
+		c.hears("GET /echo ")
+		c.Close()
+		g.eventually("it is closed", func() bool { return g.open.Load() == 0 })
+	}
+}
+
 // A client that goes away is noticed at once, however it goes, and whatever it has sent before.
 func TestClientsThatGo(t *testing.T) {
 	for name, goes := range map[string]func(c *client){
@@ -244,7 +272,7 @@ func TestClientsThatDoNotRead(t *testing.T) {
 	quick.send(get("/stream/quick"))
 	resp := quick.head()
 	line := strings.Repeat("x", 1<<20)
-	const lines = 8
+	const lines = 4
 	for range lines {
 		g.bells.ring("/stream/slow", line)
 	}
@@ -264,6 +292,29 @@ func TestClientsThatDoNotRead(t *testing.T) {
 		c.hears("GET /echo ")
 	}
 	g.eventually("those who went are gone", func() bool { return g.open.Load() == int64(len(slow)/2+1) })
+}
+
+// Who asks and asks and takes no answer is cut when the server stops, and holds up nobody until then.
+func TestAnswersThatNobodyTakes(t *testing.T) {
+	answer := make([]byte, 100_000)
+	g := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(answer) }), Options{})
+	c := g.dial()
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		for {
+			if _, err := io.WriteString(c, get("/")); err != nil {
+				return
+			}
+		}
+	}()
+	other := g.dial()
+	for range 100 {
+		other.send(get("/"))
+		other.hears(string(answer))
+	}
+	g.stop(0)
+	<-sent
 }
 
 // A connection that asks for nothing costs no goroutine, and is answered as before.

@@ -21,7 +21,7 @@ const patience = 30 * time.Second
 
 // rig is a Server with an http.Server behind it, and counts what it is given.
 type rig struct {
-	t          *testing.T
+	t          testing.TB
 	front      *Server
 	others     *http.Server
 	addr       string
@@ -34,13 +34,13 @@ type rig struct {
 }
 
 // newRig serves h, or a new bells, with the times of o that are given.
-func newRig(t *testing.T, h http.Handler, o Options) *rig {
+func newRig(t testing.TB, h http.Handler, o Options) *rig {
 	t.Helper()
 	return newRestlessRig(t, h, o, restAfter)
 }
 
 // newRestlessRig is newRig, but for when a connection is parked that asks for nothing.
-func newRestlessRig(t *testing.T, h http.Handler, o Options, rest time.Duration) *rig {
+func newRestlessRig(t testing.TB, h http.Handler, o Options, rest time.Duration) *rig {
 	t.Helper()
 	for _, d := range []*time.Duration{&o.HeaderTimeout, &o.IdleTimeout, &o.BodyTimeout} {
 		if *d == 0 {
@@ -130,11 +130,14 @@ func (g *rig) eventually(what string, holds func() bool) {
 }
 
 // parked is how many connections are nobody's.
-func (g *rig) parked() (n int) {
+func (g *rig) parked() int { return g.in(parked) }
+
+// in is how many connections are in a state.
+func (g *rig) in(state int32) (n int) {
 	g.front.mu.Lock()
 	defer g.front.mu.Unlock()
 	for c := range g.front.conns {
-		if c.state.Load() == parked {
+		if c.state.Load() == state {
 			n++
 		}
 	}
@@ -200,7 +203,7 @@ func (c *testConn) Close() error {
 type client struct {
 	*net.TCPConn
 	r *bufio.Reader
-	t *testing.T
+	t testing.TB
 }
 
 func (g *rig) dial() *client {

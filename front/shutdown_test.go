@@ -55,6 +55,7 @@ func TestShutdownWaitsForAnswers(t *testing.T) {
 
 // What waits when the server stops can still be told, and the connection ends with it; what is not told is cut.
 func TestShutdownWithParkedAnswers(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, nil, Options{})
 	told, cut, stream := g.dial(), g.dial(), g.dial()
 	told.send(get("/wait/told"))
@@ -103,8 +104,14 @@ func TestNothingIsParkedBehindShutdown(t *testing.T) {
 		g.front.stopping.Store(false)
 		g.front.cutting.Store(false)
 	}
-	g := newRig(t, nil, Options{})
+	g := newRig(t, nil, Options{HeaderTimeout: 2 * patience})
 	c := g.dial()
+	g.eventually("it is idle", func() bool { return g.in(idle) == 1 })
+	g.front.stopping.Store(true)
+	c.send("GET /e") // is no request yet
+	c.ends()
+	g.front.stopping.Store(false)
+	c = g.dial()
 	c.send(get("/wait"))
 	resp := c.head()
 	g.eventually("it is parked", func() bool { return g.parked() == 1 })
@@ -174,6 +181,7 @@ func TestTimeouts(t *testing.T) {
 // A connection that asks for nothing is closed after IdleTimeout, in the lot as well; one that waits for an event is not, and
 // neither is one that asks from time to time. No deadline is left over from before.
 func TestIdleConnections(t *testing.T) {
+	t.Parallel()
 	const idle = time.Second
 	g := newRig(t, nil, Options{IdleTimeout: idle, HeaderTimeout: idle})
 	waits, asks, silent := g.dial(), g.dial(), g.dial()

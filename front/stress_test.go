@@ -15,7 +15,7 @@ import (
 
 var (
 	stressSeed = flag.Uint64("stress.seed", 0, "of TestStress; 0: any")
-	stressTime = flag.Duration("stress.time", 700*time.Millisecond, "how long TestStress goes on before each shutdown")
+	stressTime = flag.Duration("stress.time", 400*time.Millisecond, "how long TestStress goes on before each shutdown")
 )
 
 // stress is many clients who do whatever they like to one server.
@@ -47,23 +47,32 @@ func TestStress(t *testing.T) {
 			stopped := make(chan struct{})
 			go func() {
 				defer close(stopped)
-				time.AfterFunc(*stressTime, func() { s.ends.Store(true) })
-				for !s.ends.Load() {
+				for began := time.Now(); time.Since(began) < *stressTime || !s.varied() && time.Since(began) < patience; {
 					s.ringSome(rnd)
 				}
+				s.ends.Store(true)
 				s.stop([]time.Duration{0, 20 * time.Millisecond, 200 * time.Millisecond}[round])
 			}()
 			all.Wait()
 			<-stopped
+			if !s.varied() {
+				t.Error("not everything was done:")
+			}
 			for kind := range s.done {
-				if n := s.done[kind].Load(); n == 0 {
-					t.Errorf("kind %d was never done", kind)
-				} else {
-					t.Logf("kind %d: %d", kind, n)
-				}
+				t.Logf("kind %d: %d", kind, s.done[kind].Load())
 			}
 		})
 	}
+}
+
+// varied says whether clients have done a bit of everything.
+func (s *stress) varied() bool {
+	for kind := range s.done {
+		if s.done[kind].Load() < 3 {
+			return false
+		}
+	}
+	return true
 }
 
 // long is more than goes out at once.
