@@ -1,6 +1,10 @@
 package httpapi
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"pando/store"
+)
 
 const (
 	hexDigits = "0123456789abcdef"
@@ -8,31 +12,19 @@ const (
 	longEscape = 6
 )
 
-// plain says of each ASCII character whether a JSON string shows it as it is. HTML's special characters do not count.
-var plain = func() (table [utf8.RuneSelf]bool) {
-	for c := byte(' '); c < utf8.RuneSelf; c++ {
-		switch c {
-		case '"', '\\', '<', '>', '&':
-		default:
-			table[c] = true
-		}
-	}
-	return table
-}()
-
 // appendEscaped appends what stands between the quotes of a JSON string, as encoding/json writes it: control characters, what
 // is special in HTML, and the line separators U+2028 and U+2029 are escaped, bytes that are not UTF-8 become \ufffd.
 func appendEscaped(dst []byte, s string) []byte {
 	done := 0 // of s
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if !plain[c] {
-				dst = append(dst, s[done:i]...)
-				dst = appendEscape(dst, c)
-				done = i + 1
-			}
+	for i := 0; ; {
+		if i += store.PlainPart(s[i:]); i == len(s) {
+			break
+		}
+		if c := s[i]; c < utf8.RuneSelf {
+			dst = append(dst, s[done:i]...)
+			dst = appendEscape(dst, c)
 			i++
+			done = i
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])

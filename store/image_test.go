@@ -243,3 +243,25 @@ func benchStore(b *testing.B) *Store {
 	s.Publish(benchKeys, 1)
 	return s
 }
+
+// TestPlainPart compares eight bytes at a time with one at a time.
+func TestPlainPart(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for range 200_000 {
+		b := make([]byte, rng.IntN(40))
+		for i := range b {
+			if b[i] = byte('a' + rng.IntN(26)); rng.IntN(20) == 0 {
+				b[i] = byte(rng.IntN(256))
+			}
+		}
+		want := 0
+		for want < len(b) && plain[b[want]] {
+			want++
+		}
+		if n := PlainPart(string(b)); n != want {
+			t.Fatalf("%q: %d, want %d", b, n, want)
+		}
+	}
+}
