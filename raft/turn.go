@@ -4,8 +4,8 @@ import "time"
 
 // The loop is a monitor: whoever has news for it takes a turn at it, on its own
 // goroutine, instead of waking another one. Most of what a write costs is wake-ups, and
-// a write that finds everything idle needs two: the caller's turn appends it and hands it to
-// the disk, the disk's turn commits and applies it, and that wakes the caller. Nobody waits
+// a write that finds a leader idle needs two there: the caller's turn appends it and hands it
+// to the disk, somebody's turn commits and applies it, and that wakes the caller. Nobody waits
 // for a turn: who comes while somebody is at it leaves word, and that one looks again. A
 // turn waits for nothing either. The loop's own goroutine is there for the timers, and
 // for what is rare.
@@ -41,17 +41,14 @@ func (l *loop) driveAs(who driver) {
 		}
 		l.again.Store(false)
 		l.turn()
-		write := l.takeWrite(who == proposer && turns == 1)
 		apply := l.takeApply(who == writer && l.diskBusy || turns >= maxTurns)
+		write := l.takeWrite(who == proposer && turns == 1 && apply == nil)
 		l.mu.Unlock()
-		if write != nil {
-			l.n.disk.finish(*write)
-		}
-		if apply != nil {
-			l.n.apply.finish(*apply)
-		}
 		switch {
-		case write != nil || apply != nil:
+		case apply != nil:
+			l.n.apply.finish(*apply)
+		case write != nil:
+			l.n.disk.finish(*write)
 		case !l.again.Load():
 			return
 		case turns >= maxTurns:
