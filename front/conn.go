@@ -103,7 +103,7 @@ func (c *conn) serve() {
 	}
 }
 
-// begin takes a buffer, and what has come early. The first head has its time.
+// begin takes a buffer, and what has come early. The first head of a connection has its time; one from the lot may wait.
 func (c *conn) begin() {
 	c.buffer = buffers.Get().(*[minBuffer]byte)
 	c.buf = c.buffer[:]
@@ -111,7 +111,11 @@ func (c *conn) begin() {
 	c.early = nil
 	c.restedAt.Store(0)
 	c.timed = time.Time{}
-	_ = c.tcp.SetReadDeadline(time.Now().Add(c.server.o.HeaderTimeout))
+	if c.spot == (spot{}) {
+		_ = c.tcp.SetReadDeadline(time.Now().Add(c.server.o.HeaderTimeout))
+	} else {
+		c.keep(0)
+	}
 }
 
 // exchange reads one request and answers it.

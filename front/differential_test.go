@@ -1,3 +1,5 @@
+//go:build linux
+
 package front
 
 import (
@@ -289,3 +291,22 @@ var oddFields = []string{
 	strings.Repeat("A: b\r\n", 31), strings.Repeat("A: b\r\n", 32), strings.Repeat("A: b\r\n", 33), strings.Repeat("A: b\r\n", 600),
 	"A: " + strings.Repeat("b", 4000) + "\r\n", "A: " + strings.Repeat("b", 4096-35-3-2-2) + "\r\n", "A: " + strings.Repeat("b", 100_000) + "\r\n",
 }
+
+// FuzzConversation: whatever a client sends on a connection, it gets the same bytes from a Server as from net/http.
+func FuzzConversation(f *testing.F) {
+	for i, request := range odd() {
+		f.Add([]byte(request + closing))
+		if i%5 == 0 {
+			f.Add([]byte(get("/json") + request))
+		}
+	}
+	ours, theirs := both(f, answers["/sees"])
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		here, there := breakOff(t, ours, string(sent)), breakOff(t, theirs, string(sent))
+		if here != there && here != there+badRequest { // net/http does not answer less than four bytes of a further request
+			t.Errorf("%.300q:\nhere        %.600q\nin net/http %.600q", sent, here, there)
+		}
+	})
+}
+
+const badRequest = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request"

@@ -1,3 +1,5 @@
+//go:build linux
+
 package front
 
 import (
@@ -123,6 +125,28 @@ func TestLateEvents(t *testing.T) {
 		c.hears("GET /echo ")
 		c.Close()
 		g.eventually("it is closed", func() bool { return g.open.Load() == 0 })
+	}
+}
+
+// A connection from the lot waits for its next request as long as any other, not as long as for a head: neither when nothing has come
+// after all, nor when its watch was told just before it was parked.
+func TestNothingToReadAfterTheLot(t *testing.T) {
+	g := newRestlessRig(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := w.(*response)
+		wake, asked := p.Waker(), 0
+		p.Park(func(w http.ResponseWriter) bool {
+			wake()
+			asked++
+			return asked == 3
+		}, func() {})
+	}), Options{HeaderTimeout: 100 * time.Millisecond}, 10*time.Millisecond)
+	c := g.dial()
+	for range 3 {
+		c.send(get("/"))
+		c.hears("")
+		g.eventually("it rests", func() bool { return g.parked() == 1 })
+		g.only().heard(false)
+		g.eventually("it rests again", func() bool { return g.parked() == 1 })
 	}
 }
 

@@ -29,7 +29,7 @@ type Conn interface {
 type Options struct {
 	// HeaderTimeout is how long a head may take, from its first byte, or from the connection's start.
 	HeaderTimeout time.Duration
-	// IdleTimeout is how long a connection may wait for its next request; some have a quarter and restAfter more.
+	// IdleTimeout is how long a connection may wait for its next request; some have a quarter and five seconds more.
 	IdleTimeout time.Duration
 	// BodyTimeout is how long the body of a plain request may take.
 	BodyTimeout time.Duration
