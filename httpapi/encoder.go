@@ -24,6 +24,7 @@ type encoder struct {
 	line   bool
 	status int
 	sent   int64
+	rested int64 // sent when it slept last
 	err    error
 }
 
@@ -63,8 +64,21 @@ func (e *encoder) flush() {
 		e.out.WriteHeader(e.status)
 	}
 	e.send()
-	runtime.Gosched() // a long answer lets the short ones of others go first
+	if e.sent-e.rested >= stretch {
+		e.rested = e.sent
+		time.Sleep(rest)
+	} else {
+		runtime.Gosched()
+	}
 }
+
+// A long answer lets the short ones of others go first. After each piece it yields, and after each stretch, in bytes, it sleeps, for as
+// short as the runtime can, about a millisecond. To yield alone is not enough: the processor takes the long answer up again
+// before it looks for what waits on another one, and there it may wait for tens of milliseconds, behind the garbage collector.
+const (
+	stretch = 512 << 10
+	rest    = 50 * time.Microsecond
+)
 
 func (e *encoder) send() {
 	e.sent += int64(len(e.buf))

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -70,20 +71,37 @@ func measure(p Payload, tail []byte) (head []byte, covered int, payload int64, e
 	if _, err := p.WriteTo(&count); err != nil {
 		return nil, 0, 0, err
 	}
-	inner := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.BytesType), uint64(count))
+	inner := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.BytesType), uint64(count.n))
 	head = protowire.AppendTag(nil, 1, protowire.VarintType)
 	head = append(head, make([]byte, fixedCRC)...)
 	head = protowire.AppendTag(head, 2, protowire.BytesType)
-	head = protowire.AppendVarint(head, uint64(len(inner)+len(tail))+uint64(count))
-	return append(head, inner...), len(head), int64(count), nil
+	head = protowire.AppendVarint(head, uint64(len(inner)+len(tail))+uint64(count.n))
+	return append(head, inner...), len(head), count.n, nil
 }
 
 // counter counts what is written to it, in bytes.
-type counter int64
+type counter struct {
+	n int64
+	breaks
+}
 
 func (c *counter) Write(b []byte) (int, error) {
-	*c += counter(len(b))
+	c.n += int64(len(b))
+	c.worked(len(b))
 	return len(b), nil
+}
+
+// breaks has a snapshot sleep after so many bytes, about a millisecond each time: requests go first. To yield would not do,
+// because the processor would take the snapshot up again before what waits on another one, behind the garbage collector.
+type breaks struct{ bytes int }
+
+const breakEvery = 512 << 10
+
+func (k *breaks) worked(bytes int) {
+	if k.bytes += bytes; k.bytes >= breakEvery {
+		k.bytes = 0
+		time.Sleep(50 * time.Microsecond)
+	}
 }
 
 // fill writes a file and makes its bytes durable.
@@ -132,12 +150,14 @@ type syncer struct {
 	crc   uint32
 	n     int64
 	dirty int64 // bytes since the last sync
+	breaks
 }
 
 func (s *syncer) Write(b []byte) (int, error) {
 	n, err := s.file.Write(b)
 	s.crc = crc32.Update(s.crc, castagnoli, b[:n])
 	s.n += int64(n)
+	s.worked(n)
 	if s.dirty += int64(n); err == nil && s.dirty >= syncEvery {
 		s.dirty = 0
 		err = s.file.Datasync()
