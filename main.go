@@ -34,6 +34,7 @@ func main() {
 		os.Exit(refuse(err, os.Stdout, os.Stderr))
 	}
 	limitMemory(cfg)
+	separateCollector()
 	log, levels := newLogger(cfg)
 	for _, n := range cfg.Notes {
 		log.Log(n.Level, n.Text)

@@ -40,7 +40,7 @@ type lanes struct {
 }
 
 func newLanes() *lanes {
-	n := max(1, runtime.GOMAXPROCS(0)/2)
+	n := max(1, min(runtime.GOMAXPROCS(0), runtime.NumCPU())/2)
 	l := &lanes{seed: maphash.MakeSeed(), slots: make(chan struct{}, n)}
 	for i := range l.lane {
 		l.lane[i] = make(chan struct{}, n)
