@@ -139,7 +139,7 @@ func (a *applier) applyAll(ms []*raftpb.Message) (published, error) {
 			}
 			p.index, p.term = e.GetIndex(), e.GetTerm()
 			a.count++
-			if unpublished++; unpublished == maxPublished {
+			if unpublished++; unpublished >= maxPublished && a.watched() {
 				a.publish(&p, unpublished)
 				unpublished = 0
 			}
@@ -151,6 +151,17 @@ func (a *applier) applyAll(ms []*raftpb.Message) (published, error) {
 	a.at = wal.Position{Index: p.index, Term: p.term}
 	a.snapshotIfDue()
 	return p, nil
+}
+
+// watched reports whether somebody may see what is published: not while the log is replayed, when one batch for all of it
+// copies the least of the state.
+func (a *applier) watched() bool {
+	select {
+	case <-a.n.ready:
+		return true
+	default:
+		return false
+	}
 }
 
 // nudge has the applier look whether a snapshot is due. Any goroutine may call it.

@@ -13,7 +13,7 @@ const (
 	maxUncommitted = 64 << 20
 	// maxApplying bounds the committed entries handed to the apply goroutine.
 	maxApplying = 8 << 20
-	// maxPublished bounds the entries that are published at once (a count): far fewer
+	// maxPublished bounds the entries that are published at once, but for those that are replayed (a count): far fewer
 	// than the events that watchers may look back on, so that no stream which keeps
 	// up is overtaken by a single batch.
 	maxPublished = 256
