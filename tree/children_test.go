@@ -14,13 +14,13 @@ func TestChildren(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	for _, names := range []int{1, maxNodes + 1, 300, 20_000} {
+	for _, names := range []int{1, maxNodes + 1, 300, 4000} {
 		c, want := children{}, map[string]*Node{}
 		var old []children
 		var wanted []map[string]*Node
 		for i := range 6 * names {
 			generation := uint64(i * 10 / names)
-			if i*10%names == 0 && len(old) < 40 {
+			if i*10%names == 0 && len(old) < 20 {
 				old, wanted = append(old, c), append(wanted, maps.Clone(want))
 			}
 			name := fmt.Sprint(rng.IntN(names))
