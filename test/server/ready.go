@@ -7,8 +7,12 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -82,30 +86,55 @@ func (s *Server) get(url string) ([]byte, error) {
 // connection can take one between the choice and its use.
 const lowPort, highPort = 10000, 32000
 
+// handedOut are the ports that this process has got, with the files that keep other test processes from getting them, too. They
+// are open, and locked, until the process ends.
 var handedOut = struct {
 	sync.Mutex
-	ports map[int]bool
-}{ports: map[int]bool{}}
+	ports map[int]*os.File
+}{ports: map[int]*os.File{}}
 
-// FreeAddr returns a host:port of the loopback interface that nobody listens on. The test process gets each only once.
+// reserve takes a port for this test process, if none has it: servers are restarted on their port, which is free meanwhile.
+func reserve(port int) *os.File {
+	dir := filepath.Join(os.TempDir(), "pando-test-ports")
+	if os.MkdirAll(dir, 0o777) != nil {
+		return nil
+	}
+	f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(port)), os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o666)
+	if err != nil {
+		return nil
+	}
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		f.Close()
+		return nil
+	}
+	return f
+}
+
+// FreeAddr returns a host:port of the loopback interface that nobody listens on. Each is given only once, to all the test
+// processes that run at a time.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
 	handedOut.Lock()
 	defer handedOut.Unlock()
 	for range 1000 {
 		port := lowPort + rand.IntN(highPort-lowPort)
-		if handedOut.ports[port] {
+		if handedOut.ports[port] != nil {
+			continue
+		}
+		lock := reserve(port)
+		if lock == nil {
 			continue
 		}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
+			lock.Close()
 			continue
 		}
 		addr := l.Addr().String()
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		handedOut.ports[port] = true
+		handedOut.ports[port] = lock
 		return addr
 	}
 	t.Fatal("no free port on the loopback interface")
