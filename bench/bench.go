@@ -210,6 +210,9 @@ func (w *work) connect(ctx context.Context, connections int) error {
 	w.conns = make(chan *conn, connections)
 	for i := range connections {
 		c := &conn{target: w.run.target(i)}
+		if w.run.kind.owned {
+			c.more = w.run.ValueSize // behind which stands the index
+		}
 		w.conns <- c
 		if ctx.Err() != nil {
 			w.disconnect()

@@ -234,6 +234,33 @@ func TestPrepared(t *testing.T) {
 	}
 }
 
+// TestSwapsOfLongValues: the index that a swap compares stands behind the value. A value that is longer than expected hides it, which
+// fails, because without an index there would be no comparison.
+func TestSwapsOfLongValues(t *testing.T) {
+	t.Parallel()
+	s := server.Start(t, server.Options{})
+	pandoBench(t, "cas", "--endpoints", s.Endpoint, "--keys", "5", "--count", "20", "--value-size", "20000")
+	swaps := func() (n struct{ CompareAndSwapSuccess, SetsSuccess int }) {
+		resp, err := http.Get(s.Endpoint + "/v2/stats/store")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if err := json.NewDecoder(resp.Body).Decode(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := swaps()
+	if before.CompareAndSwapSuccess != 20 {
+		t.Errorf("%d swaps, want 20", before.CompareAndSwapSuccess)
+	}
+	r := run(t, "cas --endpoints %s --keys 5 --count 3 --prepared", s.Endpoint)
+	if r.Requests != 0 || r.Errors != 3 || swaps() != before {
+		t.Errorf("%d requests, %d errors: %q; %+v, before %+v", r.Requests, r.Errors, r.ErrorExamples, swaps(), before)
+	}
+}
+
 // TestTwoEndpoints: the clients are spread over the endpoints, and each server is measured.
 func TestTwoEndpoints(t *testing.T) {
 	t.Parallel()
@@ -342,6 +369,9 @@ func TestServerDies(t *testing.T) {
 	r := decode(t, out.Bytes())
 	if r.Requests < 10 || r.Errors == 0 || len(r.ErrorExamples) == 0 || !strings.Contains(r.ErrorExamples[0], "PUT: ") {
 		t.Errorf("%d requests, %d errors: %q", r.Requests, r.Errors, r.ErrorExamples)
+	}
+	if !strings.Contains(strings.Join(r.ErrorExamples, "\n"), "refused") {
+		t.Errorf("each connection that broke is an example of its own: %q", r.ErrorExamples)
 	}
 	if code := exec.Command(server.Build(t), "bench", "put", "--endpoints", s.Endpoint, "--count", "1").Run(); code == nil {
 		t.Error("success against a server that is gone")

@@ -17,7 +17,7 @@ import (
 
 const (
 	dialPatience = 10 * time.Second
-	// keptBody is how much of an answer is kept: an error's text, and the node before its value.
+	// keptBody is how much of an answer is kept, unless more is wanted of it: an error's text.
 	keptBody = 4 << 10
 )
 
@@ -32,6 +32,7 @@ const (
 // request under way ends.
 type conn struct {
 	target
+	more   int         // of an answer that is kept, beyond keptBody
 	nc     net.Conn    // nil if not open
 	detach func() bool // from the context that closes it
 	in     *bufio.Reader
@@ -74,12 +75,10 @@ func (c *conn) begin(ctx context.Context, r *request) error {
 	}
 	c.write(r)
 	if _, err := c.nc.Write(c.out); err != nil {
-		c.close()
-		return err
+		return c.broken(err)
 	}
 	if err := c.readHead(); err != nil {
-		c.close()
-		return err
+		return c.broken(err)
 	}
 	return nil
 }
@@ -87,8 +86,7 @@ func (c *conn) begin(ctx context.Context, r *request) error {
 // end reads the body of the answer.
 func (c *conn) end() error {
 	if err := c.readBody(); err != nil {
-		c.close()
-		return err
+		return c.broken(err)
 	}
 	if c.head.close {
 		c.close()
@@ -116,6 +114,16 @@ func (c *conn) open(ctx context.Context) error {
 	}
 	c.in.Reset(nc)
 	return nil
+}
+
+// broken closes the connection and returns its error without our port, which would make each a kind of its own.
+func (c *conn) broken(err error) error {
+	c.close()
+	var op *net.OpError
+	if errors.As(err, &op) {
+		op.Source = nil
+	}
+	return err
 }
 
 // close lets the connection go; the next request opens it again.
@@ -224,9 +232,9 @@ func (c *conn) readBody() error {
 // nobody said.
 func (c *conn) keep(r io.Reader, want int64) error {
 	got := int64(0)
-	for len(c.body) < keptBody {
-		c.body = slices.Grow(c.body, min(512, keptBody-len(c.body)))
-		n, err := r.Read(c.body[len(c.body):min(cap(c.body), keptBody)])
+	for most := keptBody + c.more; len(c.body) < most; {
+		c.body = slices.Grow(c.body, min(512, most-len(c.body)))
+		n, err := r.Read(c.body[len(c.body):min(cap(c.body), most)])
 		c.body = c.body[:len(c.body)+n]
 		got += int64(n)
 		if errors.Is(err, io.EOF) {

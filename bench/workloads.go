@@ -16,6 +16,9 @@ type step func(c *client, n int64) error
 // errRecorded is what a step returns that has recorded latencies and errors itself.
 var errRecorded = errors.New("recorded")
 
+// errNoIndex is of a key that has another value than ours, which is longer.
+var errNoIndex = errors.New("cas: no modifiedIndex was found in the answer, whose value is longer than --value-size")
+
 // workload is a kind of load.
 type workload struct {
 	about   string
@@ -99,6 +102,9 @@ func swap(c *client, _ int64) error {
 	if *old == 0 {
 		if *old, err = c.get("?quorum=true"); err != nil {
 			return err
+		}
+		if *old == 0 { // which would be no condition
+			return errNoIndex
 		}
 	}
 	*old, err = c.write(http.MethodPut, "?prevIndex="+strconv.FormatUint(*old, 10), "")
