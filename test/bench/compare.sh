@@ -33,4 +33,9 @@ for i in $(seq "$count"); do
 		done
 	done
 done
+if ! grep -q '^Benchmark' "$work/new.txt"; then
+	echo "no benchmark of these packages matches $bench; there are" \
+		"$(grep -h -o -E '^func Benchmark\w+' $(printf '%s/*_test.go ' "${@#pando/}") | sed 's/^func Benchmark//' | sort -u | tr '\n' ' ')" >&2
+	exit 1
+fi
 go run "$benchstat" "base=$work/base.txt" "new=$work/new.txt"
