@@ -90,6 +90,29 @@ func TestReached(t *testing.T) {
 	}
 }
 
+// A quick run is said to be one wherever its figures are.
+func TestQuick(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "benchmarks"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, quick := range []bool{true, false} {
+		r := &record.Record{Runs: []record.Run{{Quick: quick, Measures: []string{"get"}, Subjects: []record.Subject{{Name: record.Pando}}}}}
+		if err := Write(r, dir, nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"benchmarks.md", "limits.md"} {
+			text, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if said := strings.Contains(string(text), "mean little"); said != quick {
+				t.Errorf("%s of a run that is quick: %v, says so: %v", name, quick, said)
+			}
+		}
+	}
+}
+
 // What failed is on the page, and what was not measured has no plot, nor keeps an old one.
 func TestFailures(t *testing.T) {
 	dir := t.TempDir()
