@@ -30,6 +30,11 @@ type answerError struct {
 	text   string
 }
 
+// newAnswerError keeps the beginning of the answer's text.
+func newAnswerError(method string, status int, body []byte) *answerError {
+	return &answerError{method, status, string(bytes.TrimSpace(body[:min(len(body), 200)]))}
+}
+
 func (e *answerError) Error() string { return fmt.Sprintf("%s: %d %s", e.method, e.status, e.text) }
 
 func newClient(ctx context.Context, w *work, number int) (*client, error) {
@@ -92,7 +97,7 @@ func (c *client) do() (modified uint64, err error) {
 		return 0, fmt.Errorf("%s: %w", c.req.method, err)
 	}
 	if status/100 != 2 {
-		return 0, &answerError{c.req.method, status, string(bytes.TrimSpace(body[:min(len(body), 200)]))}
+		return 0, newAnswerError(c.req.method, status, body)
 	}
 	return modifiedIndex(body), nil
 }

@@ -137,7 +137,7 @@ func (c *crowd) register(w *watcher) error {
 	if err := w.conn.end(); err != nil {
 		return err
 	}
-	return &answerError{"watch", status, string(w.conn.body)}
+	return newAnswerError("watch", status, w.conn.body)
 }
 
 // await returns when there is an event. A server that ends long polls after a time does that without one.

@@ -218,17 +218,17 @@ func TestErrors(t *testing.T) {
 // TestCannotStart: what stands in the way of a run is said.
 func TestCannotStart(t *testing.T) {
 	t.Parallel()
-	refusing := fake(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+	refusing := fake(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "not you", http.StatusForbidden) })
 	gone := "http://" + server.FreeAddr(t)
 	for line, want := range map[string]string{
 		"get --endpoints " + gone:                        "connection refused",
 		"watch-one --endpoints " + gone:                  "connection refused",
-		"get --endpoints " + refusing:                    "PUT: 403",
-		"watch-each --endpoints " + refusing:             "watch: 403",
+		"get --endpoints " + refusing:                    "PUT: 403 not you",
+		"watch-each --endpoints " + refusing:             "watch: 403 not you",
 		"get --endpoints " + refusing + " --pid 4194305": "process 4194305",
 	} {
-		if _, err := bench.Run(t.Context(), options(t, "%s", line), nil); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", line, err, want)
+		if _, err := bench.Run(t.Context(), options(t, "%s", line), nil); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %q, want %q in one line", line, err, want)
 		}
 	}
 }
