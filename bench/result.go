@@ -91,9 +91,10 @@ func (r *Result) WriteText(to io.Writer) error {
 			fmt.Fprintf(&b, "              %s\n", e)
 		}
 	}
-	l := r.Latency
-	fmt.Fprintf(&b, "  latency     mean %s, p50 %s, p90 %s, p95 %s, p99 %s, p99.9 %s, max %s\n",
-		span(l.Mean), span(l.P50), span(l.P90), span(l.P95), span(l.P99), span(l.P999), span(l.Max))
+	if l := r.Latency; r.Requests > 0 {
+		fmt.Fprintf(&b, "  latency     mean %s, p50 %s, p90 %s, p95 %s, p99 %s, p99.9 %s, max %s\n",
+			span(l.Mean), span(l.P50), span(l.P90), span(l.P95), span(l.P99), span(l.P999), span(l.Max))
+	}
 	if w := r.Watch; w != nil {
 		fmt.Fprintf(&b, "  watchers    %s, connected in %.2f s, %s of the server's memory each\n",
 			humanize.Comma(int64(w.Watchers)), w.ConnectSeconds, size(w.RSSPerWatcher))

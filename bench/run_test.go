@@ -266,4 +266,9 @@ func TestText(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, &b)
 		}
 	}
+	b.Reset()
+	r = &bench.Result{Workload: "get", Errors: 1}
+	if err := r.WriteText(&b); err != nil || strings.Contains(b.String(), "latency") {
+		t.Errorf("%v, nothing succeeded:\n%s", err, &b)
+	}
 }

@@ -22,7 +22,7 @@ type target struct {
 func address(endpoint string) (host string, secure bool, err error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return "", false, fmt.Errorf("--endpoints: %w", err)
+		u = &url.URL{} // as 127.0.0.1:2379, whose error tells of segments and colons
 	}
 	port, known := map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	if !known || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
