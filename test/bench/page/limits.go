@@ -37,8 +37,13 @@ func (v *view) limits() []limit {
 	return []limit{
 		{"GET, 64 connections: CPU per request", bareGet, spreadOf(bare.Sockets, bareGet), "a read and a write of a socket, and nothing else", microseconds},
 		{"", bareGet, spreadOf(bare.NetHTTP, bareGet), "`net/http` with a handler of six lines", microseconds},
+		{"quorum GET, 64 connections: CPU per request", record.Figure{Measure: "qget", Value: "cpu-us"}, spreadOf(bare.Sockets, bareGet), "the same read and write", microseconds},
+		{"PUT, 64 connections: CPU per request", record.Figure{Measure: "put", Value: "cpu-us"}, spreadOf(bare.Sockets, bareGet), "the same read and write; the fdatasync is shared", microseconds},
+		{"three nodes, PUT, 64 connections: CPU of all members", record.Figure{Measure: "three-put", Value: "cpu-us"}, spreadOf(bare.Sockets, bareGet), "the same read and write; messages and syncs are shared", microseconds},
 		{"PUT, one client: p50", record.Figure{Measure: "put-one", Value: "p50-us"}, disk, "one write and fdatasync", microseconds},
 		{"three nodes, PUT, one client: p50", record.Figure{Measure: "three-put-one", Value: "p50-us"}, disk, "one write and fdatasync: two members sync at the same time", microseconds},
+		{"PUT while filling: p99", v.figure("keys", "p99-us"), spreadOf(record.Disk, record.Figure{Measure: "put-one", Value: "p99-us"}), "the p99 of one write and fdatasync, with nobody else at the disk", microseconds},
+		{"longest write while the whole tree is read", v.figure("keys", "beside-reader-max-us"), spreadOf(record.Pando, v.figure("keys", "alone-max-us")), "the longest while nobody reads", microseconds},
 		{"memory per key under load", keys, known(keyBytes), "the bytes of a name and a value", byteSize},
 		{"memory per waiting watcher", v.figure("watch-memory", "watcher-bytes"), spreadOf(bare.Sockets, record.Figure{Measure: "limits", Value: "watcher-bytes"}),
 			"a goroutine that waits at a socket, with a buffer of 1 KB", byteSize},
