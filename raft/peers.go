@@ -57,10 +57,13 @@ func (n *Node) ConnectionLost(id uint64) {
 	}
 }
 
-// receive steps a message and those that wait behind it.
+// receive steps a message and those that wait behind it, but no more than can wait at a time.
 func (l *loop) receive(m *raftpb.Message) {
-	for {
+	for left := maxInbox; ; left-- {
 		l.step(m)
+		if left == 0 {
+			return
+		}
 		select {
 		case m = <-l.n.inbox:
 		default:

@@ -1,6 +1,10 @@
 package raft
 
-import "time"
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+)
 
 // The loop is a monitor: whoever has news for it takes a turn at it, on its own
 // goroutine, instead of waking another one. Most of what a write costs is wake-ups, and
@@ -12,6 +16,10 @@ import "time"
 
 // maxTurns bounds the turns that one caller takes, for others in the end (a count).
 const maxTurns = 8
+
+// maxRounds bounds the rounds of a turn (a count). What is to be written and applied is handed on
+// at its end, and timers wait for that: it must not depend on when nobody has news any more.
+const maxRounds = 16
 
 // driver is who takes turns.
 type driver int
@@ -34,6 +42,7 @@ func (l *loop) driveAs(who driver) {
 		l.n.nudge()
 		return
 	}
+	defer endProcess()
 	for turns := 1; ; turns++ {
 		l.again.Store(true)
 		if !l.mu.TryLock() {
@@ -55,6 +64,16 @@ func (l *loop) driveAs(who driver) {
 			l.n.nudge()
 			return
 		}
+	}
+}
+
+// endProcess makes a panic in a turn, or in what follows from it, the end of the process whoever took the turn: those
+// who answer requests recover from panics, and the engine would stand still in the middle of something.
+func endProcess() {
+	if p := recover(); p != nil {
+		why := fmt.Sprintf("%v\n\n%s", p, debug.Stack())
+		go func() { panic(why) }()
+		select {} // nothing more happens here
 	}
 }
 
@@ -88,10 +107,15 @@ func (l *loop) takeApply(busy bool) *applyWork {
 	return w
 }
 
-// turn does what there is to do; a round follows each event. It wants the lock.
+// turn does what there is to do; a round follows each event. If that is too much, it leaves
+// word for another turn. It wants the lock.
 func (l *loop) turn() {
 	l.patient.Store(false)
-	for first := true; !l.ended; first = false {
+	for rounds := 0; !l.ended; rounds++ {
+		if rounds == maxRounds {
+			l.again.Store(true)
+			return
+		}
 		select {
 		case durable := <-l.n.disk.done:
 			if !l.diskDone(durable) {
@@ -101,7 +125,7 @@ func (l *loop) turn() {
 		case last := <-l.n.apply.done:
 			l.publishedTo(last)
 		default:
-			if !l.hear() && !first {
+			if !l.hear() && rounds > 0 {
 				l.patient.Store(l.leading && l.patientWithDisk())
 				return
 			}
