@@ -207,6 +207,10 @@ func (o *opened) restoreSnapshot(cfg Config, l layout, sm StateMachine) error {
 		return err
 	}
 	defer r.Close()
+	// A process that was killed may have named it and not made that durable; what it covers may be acknowledged from now on.
+	if err := cfg.FS.SyncDir(l.snap); err != nil {
+		return err
+	}
 	install, err := sm.Prepare(r)
 	if err != nil {
 		return fmt.Errorf("%w: the snapshot at index %d cannot be decoded: %w", ErrDataDir, r.Meta.Index, err)

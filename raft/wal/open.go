@@ -172,17 +172,19 @@ func Read(f fsys.FS, dir string, from Position) (r *Replay, unlock func() error,
 	return r, func() error { return closeAll(w.segments) }, nil
 }
 
-// load reads the segments, repairs the end and starts. On error only files need to be closed.
+// load reads the segments, repairs the end, makes what was read durable, and starts. On error only files need to be closed.
 func (w *WAL) load(from Position) (*Replay, error) {
 	r, clean, err := w.look(from)
 	if err != nil {
 		return nil, err
 	}
+	s := w.current()
 	if !clean {
-		s := w.current()
-		if err := errors.Join(s.file.Truncate(w.off), s.file.Datasync()); err != nil {
-			return nil, err
-		}
+		err = s.file.Truncate(w.off)
+	}
+	// The process that wrote the end may have been killed before that was durable, or the name of its file.
+	if err := errors.Join(err, s.file.Datasync(), w.fs.SyncDir(w.dir)); err != nil {
+		return nil, err
 	}
 	return r, w.start(!clean)
 }
