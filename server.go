@@ -20,7 +20,6 @@ import (
 	"pando/metrics"
 	"pando/raft"
 	"pando/raft/transport"
-	"pando/socket"
 	"pando/store"
 )
 
@@ -93,7 +92,7 @@ func start(cfg *config.Config, log *zap.Logger, levels *logLevels) (*server, err
 	}
 	s.stop = watchSignals()
 	clients.limit(connections)
-	peers.wrap(socket.NewListener)
+	peers.wrap(transport.NewListener)
 	peers.limit(peerConnections)
 	s.auth = auth.NewService(s, log)
 	s.serveAPI(s.api(levels))

@@ -63,6 +63,7 @@ func (t *Transport) newRoutes() http.Handler {
 			if !t.isProven(from) {
 				return errUnknown // it tries again
 			}
+			defer t.streams.open(from, http.NewResponseController(w))()
 			behind.ServeHTTP(w, r)
 			return nil
 		}))

@@ -15,8 +15,6 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
-
-	"pando/socket"
 )
 
 const (
@@ -155,7 +153,7 @@ func startMember(t testing.TB, id, cluster uint64, address string) *node {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = n.server.Serve(socket.NewListener(listener)) // ends with the server
+		_ = n.server.Serve(NewListener(listener)) // ends with the server
 	}()
 	t.Cleanup(func() {
 		n.close()

@@ -204,5 +204,6 @@ func (t *Transport) remove(id uint64) {
 		p.cancel()
 	}
 	delete(t.peers, id)
+	t.streams.cut(id)
 	t.raft.RemovePeer(types.ID(id))
 }

@@ -37,6 +37,7 @@ type Transport struct {
 	snapshots slots // snapshots that are received at a time
 
 	held     presences
+	streams  streams
 	refusals rate.Sometimes // which of them are logged: anybody can cause them
 
 	mu      sync.RWMutex
@@ -64,6 +65,7 @@ func New(cfg Config) (*Transport, error) {
 		refusals:  rate.Sometimes{First: 10, Interval: time.Second},
 	}
 	t.held.own = map[uint64]*presence{}
+	t.streams.all = map[*http.ResponseController]uint64{}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	id := types.ID(cfg.MemberID)
 	t.raft = &rafthttp.Transport{
@@ -115,6 +117,7 @@ func (t *Transport) Stop() {
 		t.stopped = true
 		t.mu.Unlock()
 		t.cancel()
+		t.streams.cut(0)
 		t.raft.Stop()
 		t.running.Wait()
 		t.client.CloseIdleConnections()
