@@ -309,7 +309,8 @@ func (n *Node) Propose(ctx context.Context, id uint64, data []byte) (any, error)
 
 // ProposeTimed is Propose, and fills in t when it succeeds. It waits no longer than
 // patience (0: as long as ctx lasts), and returns context.DeadlineExceeded then, as it
-// does at the deadline of ctx; a context for each proposal would cost more.
+// does at the deadline of ctx; a context for each proposal would cost more. On a lone node one
+// caller at a time may be writing the log itself (see drive): on a disk that stands still it waits for that, too.
 func (n *Node) ProposeTimed(ctx context.Context, id uint64, data []byte, patience time.Duration, t *Timing) (any, error) {
 	p := &proposal{id: id, data: data, done: make(chan outcome, 1), queued: time.Now()}
 	if err := n.enqueue(p); err != nil {
