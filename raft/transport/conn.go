@@ -61,8 +61,9 @@ func (l *listener) Accept() (net.Conn, error) {
 // servedConn is this member's end of a connection that a peer has made.
 type servedConn struct {
 	net.Conn
-	mu  sync.Mutex
-	cut bool // nothing is written any more
+	mu       sync.Mutex
+	deadline time.Time // of writes
+	cut      bool      // nothing is written any more
 }
 
 func (c *servedConn) Write(p []byte) (int, error) {
@@ -75,17 +76,22 @@ func (c *servedConn) Write(p []byte) (int, error) {
 func (c *servedConn) allow() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cut {
+	now := time.Now()
+	switch {
+	case c.cut:
 		return os.ErrDeadlineExceeded
+	case c.deadline.Sub(now) > rafthttp.ConnWriteTimeout/2:
+		return nil
 	}
-	return c.Conn.SetWriteDeadline(time.Now().Add(rafthttp.ConnWriteTimeout))
+	c.deadline = now.Add(rafthttp.ConnWriteTimeout)
+	return c.Conn.SetWriteDeadline(c.deadline)
 }
 
 // SetWriteDeadline with a time that has passed is for good.
 func (c *servedConn) SetWriteDeadline(at time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.cut = c.cut || !at.IsZero() && !at.After(time.Now())
+	c.deadline, c.cut = at, c.cut || !at.IsZero() && !at.After(time.Now())
 	return c.Conn.SetWriteDeadline(at)
 }
 
