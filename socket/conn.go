@@ -36,20 +36,6 @@ func Direct(c net.Conn) net.Conn {
 	return &Conn{TCPConn: tcp, raw: raw}
 }
 
-// NewListener returns l with connections of this package.
-func NewListener(l net.Listener) net.Listener { return listener{l} }
-
-type listener struct{ net.Listener }
-
-// Accept implements net.Listener.
-func (l listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return Direct(c), nil
-}
-
 // operation is a read or a write under way. The two methods are kept as functions, so that none has to be made for each.
 type operation struct {
 	p           []byte

@@ -24,9 +24,10 @@ func pair(t *testing.T) (here, there net.Conn, err error) {
 		return nil, nil, err
 	}
 	here = Direct(here)
-	if there, err = NewListener(listener).Accept(); err != nil {
+	if there, err = listener.Accept(); err != nil {
 		return nil, nil, err
 	}
+	there = Direct(there)
 	for _, c := range []net.Conn{here, there} {
 		if _, ok := c.(*Conn); !ok {
 			return nil, nil, fmt.Errorf("the connection is a %T", c)
