@@ -183,10 +183,26 @@ func (w *WAL) load(from Position) (*Replay, error) {
 		err = s.file.Truncate(w.off)
 	}
 	// The process that wrote the end may have been killed before that was durable, or the name of its file.
-	if err := errors.Join(err, s.file.Datasync(), w.fs.SyncDir(w.dir)); err != nil {
+	if err := errors.Join(err, w.writeAgain(s), s.file.Datasync(), w.fs.SyncDir(w.dir)); err != nil {
 		return nil, err
 	}
 	return r, w.start(!clean)
+}
+
+// writeAgain writes the last batch once more, as it is: if its sync has failed, the system may hold what it could not write, and believe
+// that it did.
+func (w *WAL) writeAgain(s *segment) error {
+	if w.tail == 0 {
+		return nil
+	}
+	b := make([]byte, w.off-w.tail)
+	if err := readFull(s.file, b, w.tail); err != nil {
+		return err
+	}
+	if n, err := s.file.WriteAt(b, w.tail); err != nil || n < len(b) {
+		return orShort(err)
+	}
+	return nil
 }
 
 // look locks and reads the segments. It reports whether the log ends like one of ours, so that it can be written on in
@@ -210,7 +226,7 @@ func (w *WAL) look(from Position) (_ *Replay, clean bool, err error) {
 			ErrDamaged, w.dir, from.Index, from.Term, whatToDo)
 	}
 	w.metadata, w.state, w.lastIndex = r.raw, r.State, max(r.last, from.Index)
-	w.off, w.crc = end.off, end.crc
+	w.off, w.crc, w.tail = end.off, end.crc, end.batchAt
 	clean, err = w.clean(r, end, bad)
 	return &r.Replay, clean, err
 }

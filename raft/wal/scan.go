@@ -14,7 +14,8 @@ type scanner struct {
 	off int64  // of the next frame
 	crc uint32 // running value in front of off
 
-	batchEnd int64 // records before it belong to a batch that was found whole
+	batchAt  int64 // where the last batch that was found whole begins; 0 if there was none
+	batchEnd int64 // records before it belong to that batch
 	filler   int64 // if the last record is a filler to the end of the file, which begins at off: its size without content
 }
 
@@ -174,6 +175,6 @@ func (s *scanner) openBatch(left int64) error {
 		}
 		return s.bad(torn, "a batch of %d bytes is not as it was written", m.length)
 	}
-	s.batchEnd = s.off + m.length
+	s.batchAt, s.batchEnd = s.off, s.off+m.length
 	return nil
 }

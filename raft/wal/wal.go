@@ -75,6 +75,7 @@ type WAL struct {
 
 	segments []*segment // held open and locked, oldest first; the last one is written to
 	off      int64      // where the next batch goes in the last segment; the filler begins there
+	tail     int64      // where the last batch of what was opened begins; 0 if there is none
 	crc      uint32     // running value in front of off
 	enc      encoder
 
