@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,12 +113,19 @@ func readUntil(c net.Conn, want string) error {
 
 // Ten thousand clients wait on one key, one write wakes them all, and when they
 // have left nothing of them remains. A first crowd comes before anything is
-// measured: the runtime keeps the descriptors of goroutines that have ended, some
-// 400 bytes each, for the next ones.
+// measured, and as many goroutines at once as connections can need: the runtime
+// keeps the descriptors of those that have ended, some 400 bytes each, for the next ones.
 func TestTenThousandWatchers(t *testing.T) {
 	s, addr := startHere(t)
 	put(t, addr, "/v2/keys/crowd", "value=before")
 	empty := measure()
+	var all sync.WaitGroup
+	gate := make(chan struct{})
+	for range 12_000 {
+		all.Go(func() { <-gate })
+	}
+	close(gate)
+	all.Wait()
 	gather(t, s, addr)
 	before := settle(usage{empty.goroutines, 1 << 62})
 	waiting := gather(t, s, addr)
