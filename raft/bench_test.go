@@ -15,6 +15,7 @@ import (
 
 	"pando/fsys"
 	"pando/snapshot"
+	"pando/test/nosync"
 )
 
 // tally is a state machine that costs nothing.
@@ -36,7 +37,7 @@ func (tally) Prepare(io.Reader) (install func(), err error) { return func() {}, 
 //
 //	go test -run '^$' -bench Propose -benchmem ./raft
 func BenchmarkPropose(b *testing.B) {
-	for name, f := range map[string]fsys.FS{"nosync": noSync{fsys.OS}, "durable": fsys.OS} {
+	for name, f := range map[string]fsys.FS{"nosync": nosync.FS, "durable": fsys.OS} {
 		for _, members := range []int{1, 3} {
 			for _, writers := range []int{1, 64} {
 				b.Run(fmt.Sprintf("%s/members=%d/writers=%d", name, members, writers), func(b *testing.B) {

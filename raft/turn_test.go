@@ -18,6 +18,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"pando/fsys"
+	"pando/test/nosync"
 )
 
 // busyWriters has each of these members write, and some read, until so many writes are done. Nothing may
@@ -59,7 +60,7 @@ func busyWriters(t *testing.T, seed uint64, writes int64, readers int, rigs ...*
 func TestNobodyIsForgottenOnALoneNode(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	r := launch(t, withoutTicks(t, noSync{fsys.OS}, t.TempDir())).ready()
+	r := launch(t, withoutTicks(t, nosync.FS, t.TempDir())).ready()
 	for range 20 {
 		busyWriters(t, seed, 200, 1, r)
 	}
@@ -70,7 +71,7 @@ func TestNobodyIsForgottenInACluster(t *testing.T) {
 	t.Logf("seed %d", seed)
 	c := &cluster{t: t, net: newNetwork(t), dirs: map[uint64]string{}, rigs: map[uint64]*rig{}}
 	c.tune = func(_ uint64, cfg *Config) {
-		still := withoutTicks(t, noSync{fsys.OS}, cfg.DataDir)
+		still := withoutTicks(t, nosync.FS, cfg.DataDir)
 		cfg.FS, cfg.Heartbeat, cfg.Election = still.FS, still.Heartbeat, still.Election
 	}
 	for _, id := range three {
@@ -166,7 +167,7 @@ func TestTheEndWhileCallersWrite(t *testing.T) {
 func endWhileCallersWrite(t *testing.T, rng *rand.Rand) {
 	var broken, full atomic.Bool
 	dir := t.TempDir()
-	cfg := testConfig(t, fsys.Hook(noSync{fsys.OS}, func(c fsys.Call) error {
+	cfg := testConfig(t, fsys.Hook(nosync.FS, func(c fsys.Call) error {
 		switch {
 		case broken.Load() && c.Kind == fsys.Datasync:
 			return syscall.EIO

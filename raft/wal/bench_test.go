@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"pando/fsys"
+	"pando/test/nosync"
 )
 
 // go test -bench Append -benchmem ./raft/wal
 func BenchmarkAppend(b *testing.B) {
 	for _, n := range []int{1, 64} {
-		for name, f := range map[string]fsys.FS{"durable": fsys.OS, "nosync": fast} {
+		for name, f := range map[string]fsys.FS{"durable": fsys.OS, "nosync": nosync.FS} {
 			b.Run(fmt.Sprintf("%dx256B/%s", n, name), func(b *testing.B) {
 				w, err := Create(f, filepath.Join(b.TempDir(), "wal"), testMetadata, Options{})
 				if err != nil {
@@ -56,7 +57,7 @@ func BenchmarkOpen(b *testing.B) {
 			}
 			w.Close()
 			for b.Loop() {
-				w, r, err := Open(fast, dir, Position{}, Options{})
+				w, r, err := Open(nosync.FS, dir, Position{}, Options{})
 				if err != nil || len(r.Entries) != n {
 					b.Fatal(err, n)
 				}

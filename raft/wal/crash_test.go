@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"pando/fsys"
+	"pando/test/nosync"
 )
 
 // script is a run of random appends, and what was acknowledged.
@@ -70,7 +71,7 @@ func (s *script) check(r *Replay) error {
 
 // openImage makes sure that a crash image opens twice, and can be written in between.
 func openImage(s *script, dir string) error {
-	w, r, err := Open(fast, filepath.Join(dir, "wal"), Position{}, small)
+	w, r, err := Open(nosync.FS, filepath.Join(dir, "wal"), Position{}, small)
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func openImage(s *script, dir string) error {
 	if got, _, err := readAsEtcd23(filepath.Join(dir, "wal")); err != nil || equal(got, append(r.Entries, next)) != nil {
 		return fmt.Errorf("etcd 2.3 reads %d entries of %d: %w", len(got), len(r.Entries)+1, err)
 	}
-	w2, again, err := Open(fast, filepath.Join(dir, "wal"), Position{}, small)
+	w2, again, err := Open(nosync.FS, filepath.Join(dir, "wal"), Position{}, small)
 	if err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func TestPowerCut(t *testing.T) {
 
 func powerCut(t *testing.T, s *script) {
 	root := t.TempDir()
-	f, err := fsys.NewFaulty(fast, root)
+	f, err := fsys.NewFaulty(nosync.FS, root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +158,7 @@ func TestEveryCallFails(t *testing.T) {
 // failAt reports whether the call number at was reached.
 func failAt(t *testing.T, s *script, at int, fault fsys.Fault) bool {
 	root := t.TempDir()
-	f, err := fsys.NewFaulty(fast, root)
+	f, err := fsys.NewFaulty(nosync.FS, root)
 	if err != nil {
 		t.Fatal(err)
 	}

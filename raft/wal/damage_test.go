@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"pando/fsys"
+	"pando/test/nosync"
 )
 
 // smallLog writes a log of one segment with a few batches and returns its bytes, its entries and where the last batch is.
@@ -39,7 +40,7 @@ func reopen(t *testing.T, name string, file []byte) (*Replay, error) {
 	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700), os.WriteFile(name, file, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	w, r, err := Open(fast, dir, Position{}, small)
+	w, r, err := Open(nosync.FS, dir, Position{}, small)
 	if err != nil {
 		if b, _ := os.ReadFile(name); !bytes.Equal(b, file) {
 			t.Errorf("a log that was refused (%v) was changed", err)

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"pando/fsys"
+	"pando/test/nosync"
 )
 
 // foreignLog builds the bytes of a segment as etcd writes it: with padding to eight bytes (3.x) or without (2.3).
@@ -83,7 +84,7 @@ func TestTakeOver(t *testing.T) {
 
 // killedAt opens the log in root, with a kill before the call number at. It reports whether there was one.
 func killedAt(t *testing.T, root string, at int, want []Entry) bool {
-	f, err := fsys.NewFaulty(fast, root)
+	f, err := fsys.NewFaulty(nosync.FS, root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func killedAt(t *testing.T, root string, at int, want []Entry) bool {
 		if err := f.Crash(image, func() bool { return kept }); err != nil {
 			t.Fatal(err)
 		}
-		w, r, err := Open(fast, filepath.Join(image, "wal"), Position{}, small)
+		w, r, err := Open(nosync.FS, filepath.Join(image, "wal"), Position{}, small)
 		if err != nil {
 			t.Fatalf("call %d, kept %v: %v", at, kept, err)
 		}
@@ -243,7 +244,7 @@ func TestBackupOfEtcdctl(t *testing.T) {
 	l.record(typeState, appendNumbers(nil, 1, 0, 70))
 	l.record(typeSnapshot, appendNumbers(nil, 50, 1))
 	root, _ := l.put(t, 5000)
-	w, r, err := Open(fast, filepath.Join(root, "wal"), Position{Index: 50, Term: 1}, small)
+	w, r, err := Open(nosync.FS, filepath.Join(root, "wal"), Position{Index: 50, Term: 1}, small)
 	if err != nil {
 		t.Fatal(err)
 	}
