@@ -12,6 +12,7 @@ import (
 
 	"go.etcd.io/etcd/server/v3/etcdserver/api/rafthttp"
 
+	"pando/socket"
 	"pando/tlsconfig"
 )
 
@@ -22,7 +23,13 @@ func newClient(certs *tlsconfig.Source, dialTimeout time.Duration) *http.Transpo
 		// A host that vanished without a word is noticed by the kernel, so that neither side has to say anything.
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 2 * time.Second, Interval: time.Second, Count: 3},
 	}
-	c := certs.Transport(dialer.DialContext)
+	c := certs.Transport(func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return socket.Direct(c), nil
+	})
 	c.ExpectContinueTimeout = expectTimeout
 	c.DisableKeepAlives = true
 	return c

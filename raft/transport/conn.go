@@ -95,6 +95,9 @@ func (c *servedConn) SetWriteDeadline(at time.Time) error {
 	return c.Conn.SetWriteDeadline(at)
 }
 
+// NetConn returns the connection below, as that of a tls.Conn does.
+func (c *servedConn) NetConn() net.Conn { return c.Conn }
+
 // CloseWrite is that of a TCP connection; net/http looks for it.
 func (c *servedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {

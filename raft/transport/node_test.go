@@ -168,7 +168,14 @@ func (n *node) close() {
 }
 
 // cut does to the member's connections what the death of its process does.
-func (n *node) cut() { _ = n.server.Close() }
+func (n *node) cut() {
+	_ = n.server.Close()
+	n.held.mu.Lock()
+	defer n.held.mu.Unlock()
+	for _, p := range n.held.own {
+		_ = p.stream.conn.Close()
+	}
+}
 
 func startNodes(t testing.TB, count uint64) []*node {
 	t.Helper()

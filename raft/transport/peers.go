@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"go.etcd.io/etcd/client/pkg/v3/types"
 	"go.etcd.io/raft/v3/raftpb"
@@ -29,6 +30,7 @@ type peer struct {
 	proven   bool               // it has answered as only Pando does
 	stranger bool               // it has answered as Pando does not
 	cancel   context.CancelFunc // ends the presence connection; nil if there is none
+	heard    atomic.Int64       // when its last message came, in nanoseconds since epoch
 	knock    chan struct{}      // capacity 1: it is there, and worth another try
 }
 
@@ -50,8 +52,22 @@ func (t *Transport) Send(ms []*raftpb.Message) {
 			t.lost(m)
 			continue
 		}
-		t.raft.Send(ms[i : i+1])
+		if p == nil || !t.sendAlong(p, m) {
+			t.raft.Send(ms[i : i+1])
+		}
 	}
+}
+
+// sendAlong sends a message along the presence connection, if that is fit for it and enough. A proposal is sent once: an etcd that
+// has just become a Pando may not know it again.
+func (t *Transport) sendAlong(p *peer, m *raftpb.Message) (enough bool) {
+	switch m.GetType() {
+	case raftpb.MsgSnap:
+		return false
+	case raftpb.MsgProp:
+		return !p.silent() && t.held.send(m)
+	}
+	return t.held.send(m) && !p.silent()
 }
 
 func hasEntries(m *raftpb.Message) bool {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 )
 
@@ -20,16 +21,19 @@ const (
 	presenceAnswer     = 5 * time.Second        // how long a peer may take to answer the request
 )
 
-// A presence is a connection on which nothing is said: its end says that the other process has ended, because the kernel
-// closes what a dead process leaves behind. rafthttp does not tell when its streams end: it logs, and dials again.
+// A presence is a connection whose end says that the other process has ended, because the kernel closes what a dead process
+// leaves behind. rafthttp does not tell when its streams end: it logs, and dials again. Messages go along it (stream.go).
 
 // presences are those that are held open here for others, one for each at most: a newer one ends the older.
 type presences struct {
-	mu  sync.Mutex
+	mu  sync.RWMutex
 	own map[uint64]*presence
 }
 
-type presence struct{ end context.CancelFunc }
+type presence struct {
+	end    context.CancelFunc
+	stream *stream
+}
 
 func (p *presences) replace(id uint64, mine *presence) {
 	p.mu.Lock()
@@ -48,6 +52,14 @@ func (p *presences) forget(id uint64, mine *presence) {
 	}
 }
 
+// send sends a message along the connection that a peer has here, if there is one.
+func (p *presences) send(m *raftpb.Message) bool {
+	p.mu.RLock()
+	mine := p.own[m.GetTo()]
+	p.mu.RUnlock()
+	return mine != nil && mine.stream.send(m)
+}
+
 // holdPresence serves GET /raft/presence: a head at once, and a body that ends with this transport.
 func (t *Transport) holdPresence(w http.ResponseWriter, r *http.Request, from uint64) *refusal {
 	if r.Header.Get("X-Raft-To") != hex(t.cfg.MemberID) {
@@ -55,13 +67,15 @@ func (t *Transport) holdPresence(w http.ResponseWriter, r *http.Request, from ui
 	}
 	ctx, cancel := t.whileRunning(r.Context())
 	defer cancel()
-	mine := &presence{end: cancel}
-	t.held.replace(from, mine)
-	defer t.held.forget(from, mine)
-	w.WriteHeader(http.StatusOK)
-	if err := http.NewResponseController(w).Flush(); err == nil {
-		<-ctx.Done()
+	c, head, err := hijack(w)
+	if err != nil {
+		return badRequest("a presence needs a connection of its own: %v", err)
 	}
+	mine := &presence{end: cancel, stream: newStream(c, head)}
+	t.held.replace(from, mine) // before the peer knows that it has an answer
+	mine.stream.serve(ctx)
+	t.held.forget(from, mine)
+	(&receiver{t}).ReportUnreachable(from) // what was on the way may be lost
 	return nil
 }
 
@@ -139,6 +153,5 @@ func (t *Transport) present(ctx context.Context, id uint64, base string) (held b
 		return false, fmt.Errorf("status %d", answer.StatusCode)
 	}
 	t.log.Debug("connected to a peer", zap.String("peer", hex(id)))
-	_, err = answer.Body.Read(make([]byte, 1))
-	return true, err
+	return true, t.listenTo(ctx, id, answer.Body)
 }

@@ -29,6 +29,7 @@ func (r *receiver) Process(ctx context.Context, m *raftpb.Message) error {
 	if id := m.GetFrom(); r.t.cfg.Handler.Removed(id) || !r.t.cfg.Handler.Member(id) {
 		return errNotAMember
 	}
+	r.t.hear(m.GetFrom())
 	return r.t.cfg.Handler.Process(ctx, m)
 }
 

@@ -1,0 +1,190 @@
+package transport
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"pando/socket"
+)
+
+// Between Pandos messages go along the presence connection, from who holds it to who has asked for it (listen.go): each is four bytes of
+// length, little-endian, and the message. Who sends one writes it to the socket himself, if there is room, and who reads it hands it
+// to the engine: rafthttp has a goroutine more at both ends, and each costs more than the message. What rafthttp has is there for
+// snapshots within a message, for etcd, and while a connection is not up, is congested or may be dead.
+
+const (
+	// maxPending bounds the appends that wait for a peer to read, in bytes: somewhat more than the engine has on the way.
+	maxPending = 32 << 20
+	// keepPending is how much memory stays with a connection that nothing waits for, in bytes.
+	keepPending = 1 << 20
+	// maxUnsent is how much the system takes beyond what is on the way to the peer, in bytes.
+	maxUnsent = 128 << 10
+	// maxWrite is how much has to be read by the peer within writeTimeout, in bytes.
+	maxWrite     = 256 << 10
+	writeTimeout = 5 * time.Second
+)
+
+// stream is what messages for one peer are written to.
+type stream struct {
+	conn net.Conn
+	now  *socket.Conn // the same, if it can be written to without waiting; nil with TLS
+
+	mu      sync.Mutex
+	pending []byte
+	writing bool // something that was pending is being written
+	closed  bool
+	wake    chan struct{} // capacity 1: there is something pending
+}
+
+// newStream returns a stream that begins with head. serve follows.
+func newStream(c net.Conn, head []byte) *stream {
+	s := &stream{conn: c, now: plain(c), pending: head, wake: make(chan struct{}, 1)}
+	s.wake <- struct{}{}
+	if s.now != nil {
+		s.now.LimitUnsent(maxUnsent)
+	}
+	return s
+}
+
+// plain finds the TCP connection that c writes to as it is; nil if there is none.
+func plain(c net.Conn) *socket.Conn {
+	for {
+		if found, ok := c.(*socket.Conn); ok {
+			return found
+		}
+		wrapped, ok := c.(interface{ NetConn() net.Conn })
+		if _, encrypted := c.(interface{ Handshake() error }); !ok || encrypted {
+			return nil
+		}
+		c = wrapped.NetConn()
+	}
+}
+
+// send writes a message, or has it written, and never waits. It reports whether there was room. Only appends wait behind others: a
+// heartbeat had better go another way.
+func (s *stream) send(m *raftpb.Message) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := len(s.pending)
+	congested := before > 0 || s.writing
+	if s.closed || before > maxPending || congested && m.GetType() != raftpb.MsgApp {
+		return false
+	}
+	b, err := proto.MarshalOptions{}.MarshalAppend(append(s.pending, 0, 0, 0, 0), m)
+	if err != nil {
+		return false
+	}
+	binary.LittleEndian.PutUint32(b[before:], uint32(len(b)-before-4))
+	s.pending = b
+	if !congested && s.now != nil && !s.flush() {
+		return false
+	}
+	if len(s.pending) == 0 {
+		return true
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// flush writes what there is room for. It wants the lock held.
+func (s *stream) flush() bool {
+	n, err := s.now.WriteNow(s.pending)
+	if err != nil {
+		s.close()
+		return false
+	}
+	s.pending = s.pending[:copy(s.pending, s.pending[n:])]
+	if len(s.pending) == 0 && cap(s.pending) > keepPending {
+		s.pending = nil
+	}
+	return true
+}
+
+// close ends what serve does. It wants the lock held.
+func (s *stream) close() {
+	s.closed, s.pending = true, nil
+	_ = s.conn.Close() // what failed before is what matters
+}
+
+// end is close, without the lock.
+func (s *stream) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.close()
+}
+
+// writePending writes what could not be written at once, until ctx ends.
+func (s *stream) writePending(ctx context.Context) {
+	for {
+		select {
+		case <-s.wake:
+		case <-ctx.Done():
+			return
+		}
+		for b := s.take(); len(b) > 0; b = s.take() {
+			if err := s.write(b); err != nil {
+				s.end()
+				return
+			}
+		}
+	}
+}
+
+func (s *stream) take() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.pending
+	s.pending, s.writing = nil, len(b) > 0
+	return b
+}
+
+// write waits for the peer to read, as long as it reads anything.
+func (s *stream) write(b []byte) error {
+	for len(b) > 0 {
+		part := b[:min(len(b), maxWrite)]
+		if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+			return err
+		}
+		if _, err := s.conn.Write(part); err != nil {
+			return err
+		}
+		b = b[len(part):]
+	}
+	return s.conn.SetWriteDeadline(time.Time{})
+}
+
+// serve holds the connection of a request for as long as ctx and the peer last.
+func (s *stream) serve(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	var writer sync.WaitGroup
+	defer writer.Wait()
+	defer s.end()
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = s.conn.Close() })()
+	writer.Go(func() { s.writePending(ctx) })
+	_, _ = s.conn.Read(make([]byte, 1)) // the peer says nothing: this is its end, or ours
+}
+
+// hijack takes the connection of a request, and returns the answer's head, which is still to be written.
+func hijack(w http.ResponseWriter) (c net.Conn, head []byte, err error) {
+	if c, _, err = http.NewResponseController(w).Hijack(); err != nil {
+		return nil, nil, err
+	}
+	head = []byte("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/octet-stream\r\n")
+	for _, name := range []string{"X-Server-Version", "X-Etcd-Cluster-Id"} {
+		head = fmt.Appendf(head, "%s: %s\r\n", name, w.Header().Get(name))
+	}
+	_ = c.SetDeadline(time.Time{}) // that of the request; if the connection has ended, who uses it finds out
+	return c, append(head, '\r', '\n'), nil
+}

@@ -1,0 +1,228 @@
+package transport
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/test/certs"
+)
+
+func proposalOf(from, to uint64, size int) *raftpb.Message {
+	return &raftpb.Message{
+		Type: raftpb.MsgApp.Enum(), From: &from, To: &to, Term: new(uint64(3)), Index: new(uint64(7)), LogTerm: new(uint64(2)),
+		Entries: []*raftpb.Entry{{Index: new(uint64(8)), Term: new(uint64(3)), Data: make([]byte, size)}},
+	}
+}
+
+// TestMessagesAlongThePresence: all arrive, in order, whatever their size, also when the receiver is slow.
+func TestMessagesAlongThePresence(t *testing.T) {
+	nodes := startNodes(t, 2)
+	a, b := nodes[0], nodes[1]
+	b.SetKind(1, Pando)
+	b.awaitPresence(1, 1)
+	sizes := make(chan int, 1000)
+	b.h.setProcess(func(_ context.Context, m *raftpb.Message) error {
+		if len(m.GetEntries()[0].GetData()) > 100_000 {
+			time.Sleep(time.Millisecond)
+		}
+		sizes <- len(m.GetEntries()[0].GetData())
+		return nil
+	})
+	await(t, "the connection", func() bool { return a.held.send(proposalOf(1, 2, 1)) })
+	if got := <-sizes; got != 1 {
+		t.Fatalf("%d bytes come first", got)
+	}
+	var sent []int
+	for i := range 200 {
+		size := []int{10, 5000, 200_000}[i%3] + i
+		if !a.held.send(proposalOf(1, 2, size)) {
+			t.Fatalf("message %d is not taken", i)
+		}
+		sent = append(sent, size)
+	}
+	for i, want := range sent {
+		select {
+		case got := <-sizes:
+			if got != want {
+				t.Fatalf("message %d has %d bytes, not %d", i, got, want)
+			}
+		case <-time.After(testTimeout):
+			t.Fatalf("message %d does not arrive", i)
+		}
+	}
+}
+
+// TestPeerThatDoesNotRead: what waits for it is bounded, nobody waits for it, what does not wait for appends goes another way, and
+// it costs nothing after its end.
+func TestPeerThatDoesNotRead(t *testing.T) {
+	nodes := startNodes(t, 2)
+	a, b := nodes[0], nodes[1]
+	release, heartbeats := make(chan struct{}), make(chan struct{}, 1000)
+	b.h.setProcess(func(_ context.Context, m *raftpb.Message) error {
+		if m.GetType() == raftpb.MsgHeartbeat {
+			heartbeats <- struct{}{}
+			return nil
+		}
+		<-release
+		return nil
+	})
+	b.SetKind(1, Pando)
+	b.awaitPresence(1, 1)
+	b.awaitActive(1)
+	a.awaitActive(2)
+	await(t, "the connection", func() bool { return a.held.send(proposalOf(1, 2, 1)) })
+	taken := 0
+	for a.held.send(proposalOf(1, 2, 1<<20)) {
+		if taken++; taken > 200 {
+			t.Fatal("200 MB wait for a peer that does not read")
+		}
+	}
+	if taken < maxPending>>20 {
+		t.Errorf("only %d MB can wait", taken)
+	}
+	a.hear(2) // as if it spoke
+	a.Send([]*raftpb.Message{heartbeat(1, 2, 3)})
+	receive(t, "a heartbeat", heartbeats)
+	for len(a.h.unreachable) > 0 {
+		<-a.h.unreachable
+	}
+	close(release)
+	b.close()
+	await(t, "the end of the connection", func() bool { return !a.held.send(proposalOf(1, 2, 1)) })
+	if id := receive(t, "word that messages may be lost", a.h.unreachable); id != 2 {
+		t.Errorf("%d is unreachable", id)
+	}
+}
+
+// TestSilentPeer gets messages both ways, but no proposal twice.
+func TestSilentPeer(t *testing.T) {
+	nodes := startNodes(t, 2)
+	a, b := nodes[0], nodes[1]
+	b.SetKind(1, Pando)
+	b.awaitPresence(1, 1)
+	b.awaitActive(1)
+	a.awaitActive(2)
+	came := make(chan string, 100)
+	b.h.setProcess(func(_ context.Context, m *raftpb.Message) error {
+		what := m.GetType().String()
+		if m.GetType() == raftpb.MsgProp {
+			what += string(m.GetEntries()[0].GetData())
+		}
+		came <- what
+		return nil
+	})
+	message := func(kind raftpb.MessageType) *raftpb.Message {
+		return &raftpb.Message{Type: kind.Enum(), From: new(uint64(1)), To: new(uint64(2)), Term: new(uint64(3))}
+	}
+	proposal := func(data string) *raftpb.Message {
+		m := message(raftpb.MsgProp)
+		m.Term, m.Entries = nil, []*raftpb.Entry{{Data: []byte(data)}}
+		return m
+	}
+	// count sends a heartbeat and a proposal, and others behind them, whose coming says that those have come as often as they do.
+	count := func(silent bool) (heartbeats, proposals int) {
+		a.mu.RLock()
+		a.peers[2].heard.Store(int64(time.Since(epoch)))
+		ends := 2
+		if silent {
+			a.peers[2].heard.Add(-int64(silence))
+			ends++
+		}
+		a.mu.RUnlock()
+		a.Send([]*raftpb.Message{message(raftpb.MsgHeartbeat), proposal("1"), message(raftpb.MsgVoteResp), proposal("2")})
+		for ends > 0 {
+			switch receive(t, "messages", came) {
+			case "MsgHeartbeat":
+				heartbeats++
+			case "MsgProp1":
+				proposals++
+			case "MsgVoteResp", "MsgProp2":
+				ends--
+			}
+		}
+		return heartbeats, proposals
+	}
+	if heartbeats, proposals := count(false); heartbeats != 1 || proposals != 1 {
+		t.Errorf("%d heartbeats and %d proposals for one each", heartbeats, proposals)
+	}
+	if heartbeats, proposals := count(true); heartbeats != 2 || proposals != 1 {
+		t.Errorf("%d heartbeats and %d proposals for a silent peer", heartbeats, proposals)
+	}
+}
+
+// TestEncryptedStream: nothing is written past TLS.
+func TestEncryptedStream(t *testing.T) {
+	authority := certs.NewAuthority(t, "members")
+	own := authority.Sign(t, certs.Leaf{Name: "member"}).TLS
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	read := make(chan *raftpb.Message, 10)
+	go func() {
+		defer close(read)
+		c, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{RootCAs: authority.Pool(), ServerName: "127.0.0.1"})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		in := bufio.NewReader(c)
+		if head, err := in.ReadString('.'); head != "head." {
+			t.Error(head, err)
+		}
+		for range cap(read) {
+			m, err := readNext(in)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			read <- m
+		}
+	}()
+	c, err := NewListener(l).Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newStream(tls.Server(c, &tls.Config{Certificates: []tls.Certificate{own}}), []byte("head."))
+	var served sync.WaitGroup
+	served.Go(func() { s.serve(t.Context()) })
+	for i := range cap(read) {
+		if !s.send(proposalOf(1, 2, 100_000*i)) {
+			t.Fatal("no room")
+		}
+		if m := receive(t, "a message", read); len(m.GetEntries()[0].GetData()) != 100_000*i {
+			t.Errorf("message %d has %d bytes", i, len(m.GetEntries()[0].GetData()))
+		}
+	}
+	served.Wait() // the other end has hung up
+}
+
+// FuzzListen: what comes along a presence connection.
+func FuzzListen(f *testing.F) {
+	n := fuzzed(f)
+	add := func(m *raftpb.Message) {
+		data := marshal(f, m)
+		f.Add(append(binary.LittleEndian.AppendUint32(nil, uint32(len(data))), data...))
+	}
+	add(heartbeat(1, 2, 3))
+	add(proposalOf(1, 2, 100))
+	add(proposalOf(1, 2, 2*listenBuffer))
+	f.Add([]byte("\xff\xff\xff\xff"))
+	f.Add([]byte("\xff\xff\xff\x00\x00"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if err := n.listenTo(t.Context(), 1, bytes.NewReader(body)); err == nil {
+			t.Error("it has no end")
+		}
+	})
+}
