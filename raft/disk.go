@@ -229,11 +229,14 @@ func (d *disk) room() error {
 }
 
 // noteSpace refuses proposals while the next log segment cannot be prepared,
-// long before the log is really full, and says so once.
+// long before the log is really full, and says so once. It looks after each batch and
+// at each tick.
 func (l *loop) noteSpace() {
 	was := l.noSpace
 	l.noSpace = l.n.disk.room()
 	switch {
+	case l.noSpace == nil && was == nil:
+		return
 	case l.noSpace != nil && was == nil:
 		l.n.log.Error("the next log segment cannot be prepared: writes are refused until there is room", zap.Error(l.noSpace))
 	case l.noSpace == nil && was != nil:

@@ -246,6 +246,7 @@ func (l *loop) diskDone(durable bool) bool {
 		l.writing, l.appends = nil, nil // nothing may be written over a hole
 		return false
 	}
+	l.noteSpace()
 	l.written()
 	return true
 }
