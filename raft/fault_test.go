@@ -270,7 +270,7 @@ func TestFullDiskRefusesWritesUntilThereIsRoom(t *testing.T) {
 		if ctx.Err() != nil {
 			t.Fatalf("the status does not tell: %+v", s)
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 	if err := r.node.ReadIndex(ctx); err != nil {
 		t.Errorf("reading with a full disk: %v", err)

@@ -32,7 +32,7 @@ func TestMessagesAlongThePresence(t *testing.T) {
 	sizes := make(chan int, 1000)
 	b.h.setProcess(func(_ context.Context, m *raftpb.Message) error {
 		if len(m.GetEntries()[0].GetData()) > 100_000 {
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 		}
 		sizes <- len(m.GetEntries()[0].GetData())
 		return nil
