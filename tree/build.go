@@ -18,7 +18,8 @@ func (d Draft) Add(child *Node) {
 // Finish returns the directory, which must not be added to any more. The root's name is "".
 func (d Draft) Finish(name string, a Attr) *Node {
 	n := d.node
-	n.text, n.name = name, uint32(len(name))
-	n.created, n.modified, n.more.expiration = a.Created, a.Modified, a.Expiration
+	n.created, n.modified, n.name = a.Created, a.Modified, uint32(len(name))
+	b := n.box()
+	b.content, b.expiration = name, a.Expiration
 	return n
 }

@@ -5,25 +5,6 @@ import (
 	"strings"
 )
 
-// Node is a file or a directory. It never changes once it has been published; any goroutine may read it.
-type Node struct {
-	// text is the name and behind it the value, in one piece of memory.
-	text     string
-	name     uint32 // length of the name
-	created  uint64
-	modified uint64
-	// more is nil for what most nodes are: a file that is permanent.
-	more *more
-}
-
-// more is what directories have, and files with a TTL.
-type more struct {
-	// expiration is in nanoseconds since 1970; 0 means permanent.
-	expiration int64
-	// dir is nil for a file.
-	dir *directory
-}
-
 // directory holds the children of a node.
 type directory struct {
 	// generation of the tree that made this directory and may change it in place.
@@ -43,19 +24,6 @@ func (s *Size) add(o Size) { s.Nodes += o.Nodes; s.Bytes += o.Bytes }
 
 func (s Size) minus(o Size) Size { return Size{s.Nodes - o.Nodes, s.Bytes - o.Bytes} }
 
-// expiringFile and dirNode are such nodes in one allocation.
-type (
-	expiringFile struct {
-		Node
-		more more
-	}
-	dirNode struct {
-		Node
-		more more
-		directory
-	}
-)
-
 // Attr are the properties that files and directories share.
 type Attr struct {
 	// Created and Modified are the etcd indexes of the writes that made the node and that last changed it.
@@ -63,48 +31,6 @@ type Attr struct {
 	// Expiration is in nanoseconds since 1970; 0 means permanent.
 	Expiration int64
 }
-
-// NewFile returns a file that is in no tree yet. It keeps neither string.
-func NewFile(name, value string, a Attr) *Node {
-	return newFile(name+value, len(name), a)
-}
-
-// NewFileFrom is NewFile with the name, of that length, and behind it the value in one text. It does not keep that.
-func NewFileFrom(text []byte, name int, a Attr) *Node { return newFile(string(text), name, a) }
-
-// newFile is NewFile with the name and the value in one.
-func newFile(text string, name int, a Attr) *Node {
-	n := Node{text: text, name: uint32(name), created: a.Created, modified: a.Modified}
-	if a.Expiration == 0 {
-		return &n
-	}
-	f := &expiringFile{Node: n, more: more{expiration: a.Expiration}}
-	f.Node.more = &f.more
-	return &f.Node
-}
-
-// newDir returns an empty directory. It keeps the name.
-func newDir(name string, a Attr, generation uint64) *Node {
-	d := &dirNode{Node: Node{text: name, name: uint32(len(name)), created: a.Created, modified: a.Modified}}
-	d.more = more{expiration: a.Expiration, dir: &d.directory}
-	d.Node.more = &d.more
-	d.generation = generation
-	return &d.Node
-}
-
-// dir returns what makes a node a directory; nil for a file.
-func (n *Node) dir() *directory {
-	if n.more == nil {
-		return nil
-	}
-	return n.more.dir
-}
-
-// Name is the last element of the node's path; "" for the root.
-func (n *Node) Name() string { return n.text[:n.name] }
-
-// Value is the content of a file; "" for a directory.
-func (n *Node) Value() string { return n.text[n.name:] }
 
 // Dir says whether the node is a directory.
 func (n *Node) Dir() bool { return n.dir() != nil }
@@ -117,10 +43,10 @@ func (n *Node) Modified() uint64 { return n.modified }
 
 // Expiration is when the node is due, in nanoseconds since 1970; 0 means never.
 func (n *Node) Expiration() int64 {
-	if n.more == nil {
-		return 0
+	if b := n.box(); b != nil {
+		return b.expiration
 	}
-	return n.more.expiration
+	return 0
 }
 
 // Attr returns the properties that files and directories share.
@@ -155,7 +81,7 @@ func (n *Node) size() Size {
 		return Size{}
 	}
 	s := n.Below()
-	s.add(Size{1, int64(len(n.text))})
+	s.add(Size{1, int64(len(n.text()))})
 	return s
 }
 

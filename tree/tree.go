@@ -74,7 +74,7 @@ func (t *Tree) SetExpiration(path string, expiration int64) bool {
 	if child == nil || !child.Dir() {
 		return false
 	}
-	t.own(parent, child).more.expiration = expiration
+	t.own(parent, child).box().expiration = expiration
 	return true
 }
 
@@ -141,9 +141,8 @@ func (t *Tree) own(parent, child *Node) *Node {
 // copyDir copies a directory so that it can be changed. The pages of the children are shared; they are copied as they are
 // changed.
 func (t *Tree) copyDir(n *Node) *Node {
-	d := &dirNode{Node: *n, more: *n.more, directory: *n.dir()}
-	d.more.dir = &d.directory
-	d.Node.more = &d.more
+	d := &dirNode{box: *n.box(), directory: *n.dir()}
+	d.box.children = &d.directory
 	d.generation = t.generation
 	return &d.Node
 }
