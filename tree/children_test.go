@@ -73,11 +73,16 @@ func checkPages(t *testing.T, p *page) (depth int) {
 	switch {
 	case p == nil:
 		return 0
-	case len(p.nodes) > maxNodes, len(p.edges) > maxEdges, len(p.nodes) > 0 == (len(p.edges) > 0):
-		t.Fatalf("a page with %d nodes and %d edges", len(p.nodes), len(p.edges))
+	case p.leaf():
+		if n := len(p.nodes); n == 0 || n > maxNodes {
+			t.Fatalf("a leaf with %d nodes", n)
+		}
+		return 1
+	case len(p.nodes) > 0, len(p.pages) == 0, len(p.pages) > maxPages, p.bounds.count != len(p.pages)-1:
+		t.Fatalf("a branch with %d nodes, %d pages and %d bounds", len(p.nodes), len(p.pages), p.bounds.count)
 	}
-	for i, e := range p.edges {
-		below := checkPages(t, e.page)
+	for i, child := range p.pages {
+		below := checkPages(t, child)
 		if i > 0 && below != depth {
 			t.Fatal("pages of unlike depth")
 		}
@@ -98,9 +103,10 @@ func TestChildrenInOrder(t *testing.T) {
 	count = func(p *page) {
 		if p.leaf() {
 			leaves++
+			return
 		}
-		for _, e := range p.edges {
-			count(e.page)
+		for _, child := range p.pages {
+			count(child)
 		}
 	}
 	if count(c.root); leaves > 100 {
