@@ -15,7 +15,7 @@ func (c *children) get(name string) *Node {
 		return nil
 	}
 	for !p.leaf() {
-		p = p.pages[p.bounds.page(name)]
+		p = p.pages[p.page(name)]
 	}
 	if i := p.find(name); i >= 0 {
 		return p.nodes[i]

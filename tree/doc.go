@@ -13,6 +13,6 @@
 //   - that one goroutine at a time uses a Tree. Nodes of a published root are everybody's;
 //   - that paths are clean: absolute, no trailing slash, no empty element. "/" is the root.
 //
-// A node holds its name and not its path, and no pointer to its parent. A file is 48 bytes, and one piece of memory
-// with its name and its value; only directories have children, in a B+ tree whose pages are copied on write too.
+// A node holds its name and not its path, and no pointer to its parent. A permanent file is one piece of memory of 24 bytes and
+// its name and its value, without a pointer; only directories have children, in a B+ tree whose pages are copied on write too.
 package tree

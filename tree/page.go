@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// A write copies one page of each level, so pages are small: up to this many nodes in a leaf and pages in a branch. With them,
-// both fill one of the allocator's size classes.
+// A write copies one page of each level, so pages are small: up to this many nodes in a leaf and pages in a branch, with which
+// either fills one of the allocator's size classes (176 and 208 bytes).
 const (
 	maxNodes = 15
-	maxPages = 15
+	maxPages = 14
 )
 
 // page is a leaf, which has nodes, or a branch, which has pages. The tree of its generation may change it.
@@ -26,8 +26,11 @@ type page struct {
 // branch is what makes a page one.
 type branch struct {
 	pages  []*page
-	bounds *bounds
+	bounds bounds
 }
+
+// page returns which page a name belongs to.
+func (b *branch) page(name string) int { return b.bounds.page(name, len(b.pages)) }
 
 // roomyLeaf and roomyBranch are full-grown pages in one allocation.
 type (
@@ -57,7 +60,7 @@ func newRoomyLeaf(generation uint64, nodes []*Node) *page {
 	return &l.page
 }
 
-func newBranch(generation uint64, pages []*page, b *bounds) *page {
+func newBranch(generation uint64, pages []*page, b bounds) *page {
 	r := &roomyBranch{page: page{generation: generation}}
 	r.branch = branch{pages: append(r.room[:0], pages...), bounds: b}
 	r.page.branch = &r.branch
@@ -66,12 +69,12 @@ func newBranch(generation uint64, pages []*page, b *bounds) *page {
 
 func (p *page) leaf() bool { return p.branch == nil }
 
-// len is the number of nodes or pages.
-func (p *page) len() int {
+// size is the number of nodes or pages, and how many there may be.
+func (p *page) size() (n, most int) {
 	if p.leaf() {
-		return len(p.nodes)
+		return len(p.nodes), maxNodes
 	}
-	return len(p.pages)
+	return len(p.pages), maxPages
 }
 
 func (p *page) scan(yield func(*Node) bool) bool {
@@ -149,7 +152,7 @@ func (p *page) place(name string) int {
 // set is children.set below an own page. If the page was full it keeps the left part, and right has the names from there on.
 func (p *page) set(n *Node, generation uint64) (old *Node, right *page, from string) {
 	if !p.leaf() {
-		i := p.bounds.page(n.Name())
+		i := p.page(n.Name())
 		old, right, from = p.ownPage(i, generation).set(n, generation)
 		if right != nil {
 			right, from = p.addPage(i+1, right, from)
@@ -189,7 +192,7 @@ func (p *page) insert(i int, n *Node) {
 
 // addPage puts a page into an own branch. If that was full it keeps the left part, and right has the names from there on.
 func (p *page) addPage(i int, added *page, begin string) (right *page, from string) {
-	pages, names := slices.Insert(slices.Clone(p.pages), i, added), slices.Insert(p.bounds.list(), i-1, begin)
+	pages, names := slices.Insert(slices.Clone(p.pages), i, added), slices.Insert(p.bounds.list(len(p.pages)), i-1, begin)
 	if len(pages) <= maxPages {
 		p.setPages(pages, names)
 		return nil, ""
@@ -233,19 +236,19 @@ func (p *page) delete(name string, generation uint64) {
 		p.nodes = slices.Delete(p.nodes, i, i+1)
 		return
 	}
-	i := p.bounds.page(name)
+	i := p.page(name)
 	below := p.ownPage(i, generation)
 	below.delete(name, generation)
-	switch {
-	case below.len() == 0:
+	switch n, most := below.size(); {
+	case n == 0:
 		p.removePage(i)
-	case below.len() <= maxNodes/4:
+	case n <= most/4:
 		p.merge(max(i-1, 0), generation)
 	}
 }
 
 func (p *page) removePage(i int) {
-	names := p.bounds.list()
+	names := p.bounds.list(len(p.pages))
 	if len(names) > 0 {
 		names = slices.Delete(names, max(i-1, 0), max(i, 1))
 	}
@@ -258,14 +261,15 @@ func (p *page) merge(i int, generation uint64) {
 		return
 	}
 	left, right := p.pages[i], p.pages[i+1]
-	if left.len()+right.len() > maxNodes {
+	n, most := left.size()
+	if more, _ := right.size(); n+more > most {
 		return
 	}
 	if left.leaf() {
 		p.pages[i] = newLeaf(generation, slices.Concat(left.nodes, right.nodes))
 		copy(p.pages[i].marks[copy(p.pages[i].marks[:], left.marks[:len(left.nodes)]):], right.marks[:])
 	} else {
-		names := slices.Concat(left.bounds.list(), []string{p.bounds.from(i + 1)}, right.bounds.list())
+		names := slices.Concat(left.bounds.list(len(left.pages)), []string{p.bounds.from(i+1, len(p.pages))}, right.bounds.list(len(right.pages)))
 		p.pages[i] = newBranch(generation, slices.Concat(left.pages, right.pages), newBounds(names...))
 	}
 	p.removePage(i + 1)
