@@ -106,16 +106,20 @@ func readWhole(ctx context.Context, s *server.Server) error {
 	return nil
 }
 
-// bySize compares requests for the keys of a server with n of them with those to another one with few, in turns.
+// bySize compares requests to a server with n keys with those to another one with few, in turns: for one key and the same, and
+// for all that there are, where more keys are also more memory that the processor's caches do not hold.
 func (t *turn) bySize(s *server.Server, n int) figures {
 	few := t.bench.Form.Keys[0]
 	small, _ := t.filled(few)
 	t.settle(small)
-	return t.compare("size", func(workload string) (with, without load) {
-		with = t.during(t.bench.Form.Duration, []*server.Server{s}, workload, busy, "--keys", fmt.Sprint(n), "--prepared")
-		without = t.during(t.bench.Form.Duration, []*server.Server{small}, workload, busy, "--keys", fmt.Sprint(few), "--prepared")
-		return with, without
-	})
+	among := func(keys, fewer int) func(workload string) (with, without load) {
+		return func(workload string) (with, without load) {
+			with = t.during(t.bench.Form.Duration, []*server.Server{s}, workload, busy, "--keys", fmt.Sprint(keys), "--prepared")
+			without = t.during(t.bench.Form.Duration, []*server.Server{small}, workload, busy, "--keys", fmt.Sprint(fewer), "--prepared")
+			return with, without
+		}
+	}
+	return t.compare("one-key", among(1, 1)).with(t.compare("all-keys", among(n, few)))
 }
 
 // compare finds what requests cost with and without something, and in what ratio.

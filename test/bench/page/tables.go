@@ -105,10 +105,19 @@ func (v *view) Through(measure, what string) string {
 
 // Size is the table of what a request costs with many keys and with few.
 func (v *view) Size() string {
-	f := v.figure("keys", "")
-	t := newTable("", "", "GET: CPU", v.numbers("with {few}", "keys"), "ratio", "PUT: CPU", v.numbers("with {few}", "keys"), "ratio", "longest write", "beside a reader of the whole tree", "times it was read")
-	v.addRows(t, number.short(float64(f.At))+" keys", f, append(comparison("size"),
-		column{"", "alone-max-us", microseconds}, column{"", "beside-reader-max-us", microseconds}, column{"", "whole-reads", number}))
+	f, few := v.figure("keys", ""), v.numbers("with {few}", "keys")
+	t := newTable("", "", "GET: CPU", few, "ratio", "PUT: CPU", few, "ratio")
+	for _, requests := range []struct{ what, name string }{{"for one key", "one-key"}, {"all over the keys", "all-keys"}} {
+		v.addRows(t, v.numbers("{n} keys, requests ", "keys")+requests.what, f, comparison(requests.name))
+	}
+	return t.String()
+}
+
+// Beside is the table of what a reader of the whole tree costs a writer.
+func (v *view) Beside() string {
+	t := newTable("", "", "longest write", "beside a reader of the whole tree", "times it was read")
+	v.addRows(t, v.numbers("{n} keys", "keys"), v.figure("keys", ""),
+		[]column{{"", "alone-max-us", microseconds}, {"", "beside-reader-max-us", microseconds}, {"", "whole-reads", number}})
 	return t.String()
 }
 
