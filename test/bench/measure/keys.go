@@ -112,28 +112,47 @@ func (t *turn) bySize(s *server.Server, n int) figures {
 	few := t.bench.Form.Keys[0]
 	small, _ := t.filled(few)
 	t.settle(small)
-	among := func(keys, fewer int) func(workload string) (with, without load) {
-		return func(workload string) (with, without load) {
-			with = t.during(t.bench.Form.Duration, []*server.Server{s}, workload, busy, "--keys", fmt.Sprint(keys), "--prepared")
-			without = t.during(t.bench.Form.Duration, []*server.Server{small}, workload, busy, "--keys", fmt.Sprint(fewer), "--prepared")
+	among := func(keys, fewer int) func(workload string, d time.Duration) (with, without load) {
+		return func(workload string, d time.Duration) (with, without load) {
+			with = t.during(d, []*server.Server{s}, workload, busy, "--keys", fmt.Sprint(keys), "--prepared")
+			without = t.during(d, []*server.Server{small}, workload, busy, "--keys", fmt.Sprint(fewer), "--prepared")
 			return with, without
 		}
 	}
 	return t.compare("one-key", among(1, 1)).with(t.compare("all-keys", among(n, few)))
 }
 
-// compare finds what requests cost with and without something, and in what ratio.
-func (t *turn) compare(what string, take func(workload string) (with, without load)) figures {
+// compareTurns is how often the sides of a comparison take turns, so that what else the machine does falls on both.
+const compareTurns = 4
+
+// compare finds what requests cost with and without something, and in what ratio. take loads either side for a while.
+func (t *turn) compare(what string, take func(workload string, d time.Duration) (with, without load)) figures {
 	found := figures{values: map[string]float64{}}
 	for _, workload := range []string{"get", "put"} {
-		w, wo := take(workload)
-		if with, without := w.cpu(), wo.cpu(); with > 0 && without > 0 {
+		var with, without cost
+		for range compareTurns {
+			w, wo := take(workload, t.bench.Form.Duration/compareTurns)
+			with.add(w)
+			without.add(wo)
+		}
+		if with.cpu > 0 && without.cpu > 0 {
 			name := what + "-" + workload
-			found.values[name+"-cpu-us"], found.values[name+"-base-cpu-us"], found.values[name+"-ratio"] = with, without, with/without
+			found.values[name+"-cpu-us"], found.values[name+"-base-cpu-us"] = with.each(), without.each()
+			found.values[name+"-ratio"] = with.each() / without.each()
 		}
 	}
 	return found
 }
+
+// cost is what several loads took of the servers' CPU time, in microseconds.
+type cost struct{ cpu, requests float64 }
+
+func (c *cost) add(l load) {
+	c.cpu += l.cpu() * float64(l.Requests)
+	c.requests += float64(l.Requests)
+}
+
+func (c cost) each() float64 { return c.cpu / c.requests }
 
 // restart is the time from the start of the process on a directory with n keys to the first answer about one of them.
 func (t *turn) restart(s *server.Server, n int) figures {

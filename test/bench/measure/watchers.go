@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"pando/test/server"
 )
@@ -36,8 +37,7 @@ func crowd(b *Bench, ctx context.Context, name string) {
 	b.inTurns(ctx, name, b.Form.Watchers, b.Form.Rounds, func(t *turn) figures {
 		beset, alone := t.start(), t.start()
 		t.crowd(beset, b.Form.Watchers)
-		return t.compare("crowd", func(workload string) (with, without load) {
-			d := b.Form.Duration
+		return t.compare("crowd", func(workload string, d time.Duration) (with, without load) {
 			return t.during(d, []*server.Server{beset}, workload, busy), t.during(d, []*server.Server{alone}, workload, busy)
 		})
 	})
