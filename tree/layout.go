@@ -37,7 +37,7 @@ const (
 // NewFile returns a file that is in no tree yet. It keeps neither string.
 func NewFile(name, value string, a Attr) *Node {
 	length := len(name) + len(value)
-	if a.Expiration != 0 || length == 0 || length >= inBox {
+	if !plain(length, a) {
 		return newBox(name+value, len(name), a)
 	}
 	n, text := newPlain(len(name), length, a)
@@ -47,7 +47,7 @@ func NewFile(name, value string, a Attr) *Node {
 
 // NewFileFrom is NewFile with the name, of that length, and behind it the value in one text. It does not keep that.
 func NewFileFrom(text []byte, name int, a Attr) *Node {
-	if a.Expiration != 0 || len(text) == 0 || len(text) >= inBox {
+	if !plain(len(text), a) {
 		return newBox(string(text), name, a)
 	}
 	n, behind := newPlain(name, len(text), a)
@@ -55,8 +55,13 @@ func NewFileFrom(text []byte, name int, a Attr) *Node {
 	return n
 }
 
-// newPlain returns a node that is in no box, and the memory of its name and value for the caller to fill. Words make sure that
-// a Node may be there; that the length is not 0, that no pointer leads to the end of them.
+// plain says whether a file needs no box. An empty one does, because behind its Node there is no memory to point to.
+func plain(length int, a Attr) bool {
+	return a.Expiration == 0 && 0 < length && uint64(length) < inBox
+}
+
+// newPlain returns a node that is in no box, and the memory of its name and value for the caller to fill. Words have the
+// alignment that a Node needs.
 func newPlain(name, length int, a Attr) (n *Node, text []byte) {
 	words := make([]uint64, (header+length+word-1)/word)
 	n = (*Node)(unsafe.Pointer(unsafe.SliceData(words)))
