@@ -2,6 +2,7 @@ package tree
 
 import (
 	"math"
+	"strings"
 	"unsafe"
 )
 
@@ -38,6 +39,9 @@ const (
 func NewFile(name, value string, a Attr) *Node {
 	length := len(name) + len(value)
 	if !plain(length, a) {
+		if value == "" {
+			name = strings.Clone(name) // which Go does not do where there is nothing to add
+		}
 		return newBox(name+value, len(name), a)
 	}
 	n, text := newPlain(len(name), length, a)
