@@ -3,7 +3,9 @@ package raft
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
+	"slices"
 	"sort"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -91,11 +93,19 @@ func restore(cfg Config, l layout, sm StateMachine) (*opened, error) {
 	if err := takeOver(cfg, l); err != nil {
 		return nil, err
 	}
-	o := &opened{storage: newLogStorage(cfg), snapDir: l.snap, conf: &raftpb.ConfState{}}
-	if err := o.restoreSnapshot(cfg, l, sm); err != nil {
+	if err := snapshot.RemoveLeftovers(cfg.FS, l.snap); err != nil {
 		return nil, err
 	}
-	w, replay, err := wal.Open(cfg.FS, l.wal, o.snap, cfg.walOptions())
+	o := &opened{storage: newLogStorage(cfg), snapDir: l.snap, conf: &raftpb.ConfState{}}
+	log, err := o.restoreAtOnce(cfg, l, sm)
+	if err == nil && log == nil {
+		log, err = o.restoreInTurn(cfg, l, sm)
+	}
+	if err != nil {
+		return nil, err
+	}
+	replay := log.Replay
+	w, err := log.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -186,10 +196,50 @@ func removeLog(f fsys.FS, dir string) error {
 	return f.SyncDir(dir)
 }
 
+// restoreAtOnce reads the newest snapshot into sm and, at the same time, the log behind it. That is all there is to do as long as
+// both are whole. If anything is wrong it returns nil and has changed nothing: whoever reads one after the other finds out what to do.
+func (o *opened) restoreAtOnce(cfg Config, l layout, sm StateMachine) (*wal.Found, error) {
+	names, err := snapshot.Names(cfg.FS, l.snap)
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	m, _ := snapshot.ParseName(names[0])
+	var log *wal.Found
+	var install func()
+	var logErr error
+	var file snapshot.File
+	cfg.world.both(func() {
+		log, logErr = wal.Look(cfg.FS, l.wal, wal.Position{Index: m.Index, Term: m.Term}, cfg.walOptions())
+	}, func() {
+		file, err = snapshot.Load(cfg.FS, snapshot.File{Name: filepath.Join(l.snap, names[0]), Meta: m}, func(r io.Reader) (err error) {
+			install, err = sm.Prepare(r)
+			return err
+		})
+	})
+	if logErr != nil {
+		return nil, nil
+	}
+	if err != nil || install == nil {
+		return nil, log.Close()
+	}
+	if err := o.install(cfg, file, install); err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	return log, nil
+}
+
+// restoreInTurn reads the newest usable snapshot and then the log behind it.
+func (o *opened) restoreInTurn(cfg Config, l layout, sm StateMachine) (*wal.Found, error) {
+	if err := o.restoreSnapshot(cfg, l, sm); err != nil {
+		return nil, err
+	}
+	return wal.Look(cfg.FS, l.wal, o.snap, cfg.walOptions())
+}
+
 // restoreSnapshot picks the newest readable snapshot that the log knows: one
 // without a record in the log may be ahead of what is durable.
 func (o *opened) restoreSnapshot(cfg Config, l layout, sm StateMachine) error {
-	if err := snapshot.RemoveLeftovers(cfg.FS, l.snap); err != nil {
+	if any, err := hasSnapshots(cfg.FS, l.snap); err != nil || !any {
 		return err
 	}
 	positions, err := wal.Positions(cfg.FS, l.wal)
@@ -207,18 +257,22 @@ func (o *opened) restoreSnapshot(cfg Config, l layout, sm StateMachine) error {
 		return err
 	}
 	defer r.Close()
-	// A process that was killed may have named it and not made that durable; what it covers may be acknowledged from now on.
-	if err := cfg.FS.SyncDir(l.snap); err != nil {
-		return err
-	}
 	install, err := sm.Prepare(r)
 	if err != nil {
 		return fmt.Errorf("%w: the snapshot at index %d cannot be decoded: %w", ErrDataDir, r.Meta.Index, err)
 	}
+	return o.install(cfg, r.File(), install)
+}
+
+// install makes a snapshot the beginning of the log.
+func (o *opened) install(cfg Config, file snapshot.File, install func()) error {
+	// A process that was killed may have named it and not made that durable; what it covers may be acknowledged from now on.
+	if err := cfg.FS.SyncDir(o.snapDir); err != nil {
+		return err
+	}
 	install()
-	o.snap = wal.Position{Index: r.Meta.Index, Term: r.Meta.Term}
-	o.snapFile = r.File()
-	o.conf = &raftpb.ConfState{Voters: r.Meta.Voters, Learners: r.Meta.Learners}
+	o.snapFile, o.snap = file, wal.Position{Index: file.Meta.Index, Term: file.Meta.Term}
+	o.conf = &raftpb.ConfState{Voters: file.Meta.Voters, Learners: file.Meta.Learners}
 	return o.storage.ApplySnapshot(&raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
 		ConfState: o.conf, Index: proto.Uint64(o.snap.Index), Term: proto.Uint64(o.snap.Term),
 	}})
@@ -251,13 +305,6 @@ func (o *opened) last(replay *wal.Replay) uint64 {
 
 // fill puts the replayed log into memory, after checking that it is whole.
 func (o *opened) fill(replay *wal.Replay) error {
-	ents := make([]*raftpb.Entry, len(replay.Entries))
-	for i, e := range replay.Entries {
-		ents[i] = &raftpb.Entry{
-			Type: raftpb.EntryType(e.Type).Enum(), Term: proto.Uint64(e.Term), Index: proto.Uint64(e.Index), Data: e.Data,
-		}
-		o.replayedBytes += int64(len(e.Data))
-	}
 	last := o.last(replay)
 	o.state = replay.State
 	// A commit index is stored lazily, so the snapshot may be ahead of it.
@@ -267,7 +314,32 @@ func (o *opened) fill(replay *wal.Replay) error {
 		return fmt.Errorf("%w: the log says that entries up to %d are committed but ends at %d; acknowledged writes are missing from it. "+
 			"Restore a backup, or replace this member if the others of its cluster are well", wal.ErrDamaged, o.state.Commit, last)
 	}
-	return o.remember(o.state, ents)
+	for _, e := range replay.Entries {
+		o.replayedBytes += int64(len(e.Data))
+	}
+	return o.remember(o.state, packed(replay.Entries))
+}
+
+// packedEntry is an entry in the library's form, and what it points to.
+type packedEntry struct {
+	raftpb.Entry
+	kind        raftpb.EntryType
+	term, index uint64
+}
+
+// packed gives entries the library's form, many of them in one piece of memory.
+func packed(entries []wal.Entry) []*raftpb.Entry {
+	ents := make([]*raftpb.Entry, 0, len(entries))
+	for some := range slices.Chunk(entries, 64) {
+		piece := make([]packedEntry, len(some))
+		for i, e := range some {
+			p := &piece[i]
+			p.kind, p.term, p.index = raftpb.EntryType(e.Type), e.Term, e.Index
+			p.Type, p.Term, p.Index, p.Data = &p.kind, &p.term, &p.index, e.Data
+			ents = append(ents, &p.Entry)
+		}
+	}
+	return ents
 }
 
 // remember puts what is in the log on disk into memory.

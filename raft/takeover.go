@@ -77,7 +77,7 @@ func takeOver(cfg Config, l layout) error {
 	if err != nil {
 		return err
 	}
-	defer src.unlock() // it was only read
+	defer src.log.Close() // it was only read
 	if src.from.Index == 0 && neverBegan(src.replay) {
 		return nil
 	}

@@ -150,7 +150,7 @@ func TestDamage(t *testing.T) {
 	}
 	check := func(what string, b []byte) {
 		t.Helper()
-		at, err := parse(bytes.NewReader(b), int64(len(b)))
+		at, err := parse(bytes.NewReader(b), int64(len(b)), nil)
 		if err == nil && (at.len != 11 || !reflect.DeepEqual(at.meta, meta(5))) || err != nil && !errors.Is(err, errFrame) {
 			t.Errorf("%s: %+v, %v", what, at, err)
 		}
@@ -161,11 +161,11 @@ func TestDamage(t *testing.T) {
 			b[i] ^= 1 << bit
 			check(fmt.Sprintf("byte %d bit %d", i, bit), b)
 		}
-		if _, err := parse(bytes.NewReader(whole[:i]), int64(i)); !errors.Is(err, errFrame) {
+		if _, err := parse(bytes.NewReader(whole[:i]), int64(i), nil); !errors.Is(err, errFrame) {
 			t.Errorf("cut to %d bytes: %v", i, err)
 		}
 	}
-	if _, err := parse(bytes.NewReader(append(whole, 0)), int64(len(whole)+1)); !errors.Is(err, errFrame) {
+	if _, err := parse(bytes.NewReader(append(whole, 0)), int64(len(whole)+1), nil); !errors.Is(err, errFrame) {
 		t.Errorf("with something behind: %v", err)
 	}
 }
@@ -279,7 +279,7 @@ func FuzzFrame(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		at, err := parse(bytes.NewReader(b), int64(len(b)))
+		at, err := parse(bytes.NewReader(b), int64(len(b)), nil)
 		if err != nil {
 			if !errors.Is(err, errFrame) {
 				t.Fatal(err)
