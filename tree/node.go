@@ -66,6 +66,9 @@ type Attr struct {
 
 // NewFile returns a file that is in no tree yet. It keeps neither string.
 func NewFile(name, value string, a Attr) *Node {
+	if value == "" {
+		name = strings.Clone(name) // which Go does not do where there is nothing to add
+	}
 	return newFile(name+value, len(name), a)
 }
 
