@@ -63,9 +63,16 @@ func (r *Reader) File() File { return File{Name: r.file.Name(), Meta: r.Meta, Si
 func Open(f fsys.FS, file File) (*Reader, error) { return open(f, file.Name, file.Meta, nil) }
 
 // Load reads a snapshot once: use gets the payload, to its end or as far as it likes, and whether that is what was written is known
-// when Load returns. After an error nothing that use has made of it may be used.
+// when Load returns. After an error, which may be that of use, nothing that use has made of it may be used.
 func Load(f fsys.FS, file File, use func(payload io.Reader) error) (File, error) {
-	r, err := open(f, file.Name, file.Meta, use)
+	var failed error
+	r, err := open(f, file.Name, file.Meta, func(payload io.Reader) error {
+		failed = use(payload)
+		return failed
+	})
+	if failed != nil {
+		return File{}, failed
+	}
 	if err != nil {
 		return File{}, err
 	}
