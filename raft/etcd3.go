@@ -41,6 +41,7 @@ func readEtcd3(cfg Config, l layout) (*etcd3, error) {
 	behind.Entries = behind.Entries[trial.snap.Index-src.from.Index:]
 	err = trial.checkSnapshots(cfg, &behind)
 	if err == nil {
+		trial.entries = packed(behind.Entries)
 		err = trial.fill(&behind)
 	}
 	if err == nil {

@@ -3,9 +3,7 @@ package raft
 import (
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
-	"slices"
 	"sort"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -30,7 +28,8 @@ type opened struct {
 	snap          wal.Position // of the restored snapshot; zero if none
 	snapFile      snapshot.File
 	conf          *raftpb.ConfState // as of the snapshot
-	replayedBytes int64             // size of the entries that follow it
+	entries       []*raftpb.Entry   // those that follow it
+	replayedBytes int64             // their size
 }
 
 // open restores a member or makes a new one.
@@ -90,15 +89,15 @@ func restore(cfg Config, l layout, sm StateMachine) (*opened, error) {
 	if err := wal.CheckUnlocked(cfg.FS, l.wal); err != nil {
 		return nil, err
 	}
-	if err := takeOver(cfg, l); err != nil {
-		return nil, err
-	}
 	if err := snapshot.RemoveLeftovers(cfg.FS, l.snap); err != nil {
 		return nil, err
 	}
 	o := &opened{storage: newLogStorage(cfg), snapDir: l.snap, conf: &raftpb.ConfState{}}
 	log, err := o.restoreAtOnce(cfg, l, sm)
 	if err == nil && log == nil {
+		if err := takeOver(cfg, l); err != nil {
+			return nil, err
+		}
 		log, err = o.restoreInTurn(cfg, l, sm)
 	}
 	if err != nil {
@@ -196,88 +195,6 @@ func removeLog(f fsys.FS, dir string) error {
 	return f.SyncDir(dir)
 }
 
-// restoreAtOnce reads the newest snapshot into sm and, at the same time, the log behind it. That is all there is to do as long as
-// both are whole. If anything is wrong it returns nil and has changed nothing: whoever reads one after the other finds out what to do.
-func (o *opened) restoreAtOnce(cfg Config, l layout, sm StateMachine) (*wal.Found, error) {
-	names, err := snapshot.Names(cfg.FS, l.snap)
-	if err != nil || len(names) == 0 {
-		return nil, err
-	}
-	m, _ := snapshot.ParseName(names[0])
-	var log *wal.Found
-	var install func()
-	var logErr error
-	var file snapshot.File
-	cfg.world.both(func() {
-		log, logErr = wal.Look(cfg.FS, l.wal, wal.Position{Index: m.Index, Term: m.Term}, cfg.walOptions())
-	}, func() {
-		file, err = snapshot.Load(cfg.FS, snapshot.File{Name: filepath.Join(l.snap, names[0]), Meta: m}, func(r io.Reader) (err error) {
-			install, err = sm.Prepare(r)
-			return err
-		})
-	})
-	if logErr != nil {
-		return nil, nil
-	}
-	if err != nil || install == nil {
-		return nil, log.Close()
-	}
-	if err := o.install(cfg, file, install); err != nil {
-		return nil, errors.Join(err, log.Close())
-	}
-	return log, nil
-}
-
-// restoreInTurn reads the newest usable snapshot and then the log behind it.
-func (o *opened) restoreInTurn(cfg Config, l layout, sm StateMachine) (*wal.Found, error) {
-	if err := o.restoreSnapshot(cfg, l, sm); err != nil {
-		return nil, err
-	}
-	return wal.Look(cfg.FS, l.wal, o.snap, cfg.walOptions())
-}
-
-// restoreSnapshot picks the newest readable snapshot that the log knows: one
-// without a record in the log may be ahead of what is durable.
-func (o *opened) restoreSnapshot(cfg Config, l layout, sm StateMachine) error {
-	if any, err := hasSnapshots(cfg.FS, l.snap); err != nil || !any {
-		return err
-	}
-	positions, err := wal.Positions(cfg.FS, l.wal)
-	if err != nil {
-		return err
-	}
-	known := make(map[wal.Position]bool, len(positions))
-	for _, p := range positions {
-		known[p] = true
-	}
-	r, err := snapshot.Newest(cfg.FS, l.snap, func(index, term uint64) bool {
-		return known[wal.Position{Index: index, Term: term}]
-	}, cfg.Logger)
-	if err != nil || r == nil {
-		return err
-	}
-	defer r.Close()
-	install, err := sm.Prepare(r)
-	if err != nil {
-		return fmt.Errorf("%w: the snapshot at index %d cannot be decoded: %w", ErrDataDir, r.Meta.Index, err)
-	}
-	return o.install(cfg, r.File(), install)
-}
-
-// install makes a snapshot the beginning of the log.
-func (o *opened) install(cfg Config, file snapshot.File, install func()) error {
-	// A process that was killed may have named it and not made that durable; what it covers may be acknowledged from now on.
-	if err := cfg.FS.SyncDir(o.snapDir); err != nil {
-		return err
-	}
-	install()
-	o.snapFile, o.snap = file, wal.Position{Index: file.Meta.Index, Term: file.Meta.Term}
-	o.conf = &raftpb.ConfState{Voters: file.Meta.Voters, Learners: file.Meta.Learners}
-	return o.storage.ApplySnapshot(&raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
-		ConfState: o.conf, Index: proto.Uint64(o.snap.Index), Term: proto.Uint64(o.snap.Term),
-	}})
-}
-
 // checkSnapshots refuses a log that ends in front of a snapshot. What a snapshot
 // covers was in the log before, so log files are missing, with acknowledged writes.
 func (o *opened) checkSnapshots(cfg Config, replay *wal.Replay) error {
@@ -303,7 +220,7 @@ func (o *opened) last(replay *wal.Replay) uint64 {
 	return o.snap.Index
 }
 
-// fill puts the replayed log into memory, after checking that it is whole.
+// fill puts the replayed log, whose entries are packed, into memory, after checking that it is whole.
 func (o *opened) fill(replay *wal.Replay) error {
 	last := o.last(replay)
 	o.state = replay.State
@@ -317,29 +234,7 @@ func (o *opened) fill(replay *wal.Replay) error {
 	for _, e := range replay.Entries {
 		o.replayedBytes += int64(len(e.Data))
 	}
-	return o.remember(o.state, packed(replay.Entries))
-}
-
-// packedEntry is an entry in the library's form, and what it points to.
-type packedEntry struct {
-	raftpb.Entry
-	kind        raftpb.EntryType
-	term, index uint64
-}
-
-// packed gives entries the library's form, many of them in one piece of memory.
-func packed(entries []wal.Entry) []*raftpb.Entry {
-	ents := make([]*raftpb.Entry, 0, len(entries))
-	for some := range slices.Chunk(entries, 64) {
-		piece := make([]packedEntry, len(some))
-		for i, e := range some {
-			p := &piece[i]
-			p.kind, p.term, p.index = raftpb.EntryType(e.Type), e.Term, e.Index
-			p.Type, p.Term, p.Index, p.Data = &p.kind, &p.term, &p.index, e.Data
-			ents = append(ents, &p.Entry)
-		}
-	}
-	return ents
+	return o.remember(o.state, o.entries)
 }
 
 // remember puts what is in the log on disk into memory.
