@@ -24,6 +24,7 @@ type tally struct{}
 func (tally) Apply(_, _ uint64, data []byte) (uint64, any, error) {
 	return binary.BigEndian.Uint64(data), nil, nil
 }
+func (tally) Replay(_, _ uint64, _ []byte) error            { return nil }
 func (tally) Light([]byte) bool                             { return true }
 func (tally) ApplyConfChange(*raftpb.ConfChange) bool       { return true }
 func (tally) Levels() Levels                                { return allPando }

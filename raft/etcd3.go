@@ -22,7 +22,7 @@ type etcd3 struct {
 	from      wal.Position   // of the second newest snapshot, so that a damaged newest one costs nothing; else of the newest
 	snapshots []wal.Position // those from there on, oldest first
 	replay    *wal.Replay    // what follows from
-	unlock    func() error
+	log       *wal.Found     // which replay is of
 }
 
 // readEtcd3 reads the directory and tries whether its state can be served. The
@@ -41,13 +41,14 @@ func readEtcd3(cfg Config, l layout) (*etcd3, error) {
 	behind.Entries = behind.Entries[trial.snap.Index-src.from.Index:]
 	err = trial.checkSnapshots(cfg, &behind)
 	if err == nil {
+		trial.entries = packed(behind.Entries)
 		err = trial.fill(&behind)
 	}
 	if err == nil {
 		err = tryApply(sm, behind.Entries, trial.state.Commit)
 	}
 	if err != nil {
-		return nil, errors.Join(err, src.unlock())
+		return nil, errors.Join(err, src.log.Close())
 	}
 	return src, nil
 }
@@ -61,12 +62,12 @@ func readBack(cfg Config, l layout, newest wal.Position) (*etcd3, error) {
 	}
 	if i := slices.Index(all, newest); i > 0 {
 		src := &etcd3{from: all[i-1], snapshots: all[i-1 : i+1]}
-		src.replay, src.unlock, err = wal.Read(cfg.FS, l.wal, src.from)
+		err = src.look(cfg, l)
 		if err == nil && src.leadsTo(newest) {
 			return src, nil
 		}
 		if err == nil {
-			err = src.unlock()
+			err = src.log.Close()
 		}
 		if err != nil && !errors.Is(err, wal.ErrDamaged) {
 			return nil, err
@@ -76,8 +77,15 @@ func readBack(cfg Config, l layout, newest wal.Position) (*etcd3, error) {
 	if newest.Index > 0 {
 		src.snapshots = []wal.Position{newest}
 	}
-	src.replay, src.unlock, err = wal.Read(cfg.FS, l.wal, newest)
-	return src, err
+	return src, src.look(cfg, l)
+}
+
+// look reads the log.
+func (s *etcd3) look(cfg Config, l layout) (err error) {
+	if s.log, err = wal.Look(cfg.FS, l.wal, s.from, wal.Options{}); err == nil {
+		s.replay = s.log.Replay
+	}
+	return err
 }
 
 // usable lists the snapshots that there are and that the log knows, oldest first.

@@ -58,6 +58,11 @@ func (l *list) Apply(_, _ uint64, data []byte) (uint64, any, error) {
 	return binary.BigEndian.Uint64(data), len(l.applying), nil
 }
 
+func (l *list) Replay(index, term uint64, data []byte) error {
+	_, _, err := l.Apply(index, term, data)
+	return err
+}
+
 func (l *list) ApplyConfChange(cc *raftpb.ConfChange) bool {
 	if l.refuse != nil && l.refuse(cc) {
 		return false

@@ -28,7 +28,8 @@ type opened struct {
 	snap          wal.Position // of the restored snapshot; zero if none
 	snapFile      snapshot.File
 	conf          *raftpb.ConfState // as of the snapshot
-	replayedBytes int64             // size of the entries that follow it
+	entries       []*raftpb.Entry   // those that follow it
+	replayedBytes int64             // their size
 }
 
 // open restores a member or makes a new one.
@@ -88,14 +89,22 @@ func restore(cfg Config, l layout, sm StateMachine) (*opened, error) {
 	if err := wal.CheckUnlocked(cfg.FS, l.wal); err != nil {
 		return nil, err
 	}
-	if err := takeOver(cfg, l); err != nil {
+	if err := snapshot.RemoveLeftovers(cfg.FS, l.snap); err != nil {
 		return nil, err
 	}
 	o := &opened{storage: newLogStorage(cfg), snapDir: l.snap, conf: &raftpb.ConfState{}}
-	if err := o.restoreSnapshot(cfg, l, sm); err != nil {
+	log, err := o.restoreAtOnce(cfg, l, sm)
+	if err == nil && log == nil {
+		if err := takeOver(cfg, l); err != nil {
+			return nil, err
+		}
+		log, err = o.restoreInTurn(cfg, l, sm)
+	}
+	if err != nil {
 		return nil, err
 	}
-	w, replay, err := wal.Open(cfg.FS, l.wal, o.snap, cfg.walOptions())
+	replay := log.Replay
+	w, err := log.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -186,44 +195,6 @@ func removeLog(f fsys.FS, dir string) error {
 	return f.SyncDir(dir)
 }
 
-// restoreSnapshot picks the newest readable snapshot that the log knows: one
-// without a record in the log may be ahead of what is durable.
-func (o *opened) restoreSnapshot(cfg Config, l layout, sm StateMachine) error {
-	if err := snapshot.RemoveLeftovers(cfg.FS, l.snap); err != nil {
-		return err
-	}
-	positions, err := wal.Positions(cfg.FS, l.wal)
-	if err != nil {
-		return err
-	}
-	known := make(map[wal.Position]bool, len(positions))
-	for _, p := range positions {
-		known[p] = true
-	}
-	r, err := snapshot.Newest(cfg.FS, l.snap, func(index, term uint64) bool {
-		return known[wal.Position{Index: index, Term: term}]
-	}, cfg.Logger)
-	if err != nil || r == nil {
-		return err
-	}
-	defer r.Close()
-	// A process that was killed may have named it and not made that durable; what it covers may be acknowledged from now on.
-	if err := cfg.FS.SyncDir(l.snap); err != nil {
-		return err
-	}
-	install, err := sm.Prepare(r)
-	if err != nil {
-		return fmt.Errorf("%w: the snapshot at index %d cannot be decoded: %w", ErrDataDir, r.Meta.Index, err)
-	}
-	install()
-	o.snap = wal.Position{Index: r.Meta.Index, Term: r.Meta.Term}
-	o.snapFile = r.File()
-	o.conf = &raftpb.ConfState{Voters: r.Meta.Voters, Learners: r.Meta.Learners}
-	return o.storage.ApplySnapshot(&raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
-		ConfState: o.conf, Index: proto.Uint64(o.snap.Index), Term: proto.Uint64(o.snap.Term),
-	}})
-}
-
 // checkSnapshots refuses a log that ends in front of a snapshot. What a snapshot
 // covers was in the log before, so log files are missing, with acknowledged writes.
 func (o *opened) checkSnapshots(cfg Config, replay *wal.Replay) error {
@@ -249,15 +220,8 @@ func (o *opened) last(replay *wal.Replay) uint64 {
 	return o.snap.Index
 }
 
-// fill puts the replayed log into memory, after checking that it is whole.
+// fill puts the replayed log, whose entries are packed, into memory, after checking that it is whole.
 func (o *opened) fill(replay *wal.Replay) error {
-	ents := make([]*raftpb.Entry, len(replay.Entries))
-	for i, e := range replay.Entries {
-		ents[i] = &raftpb.Entry{
-			Type: raftpb.EntryType(e.Type).Enum(), Term: proto.Uint64(e.Term), Index: proto.Uint64(e.Index), Data: e.Data,
-		}
-		o.replayedBytes += int64(len(e.Data))
-	}
 	last := o.last(replay)
 	o.state = replay.State
 	// A commit index is stored lazily, so the snapshot may be ahead of it.
@@ -267,7 +231,10 @@ func (o *opened) fill(replay *wal.Replay) error {
 		return fmt.Errorf("%w: the log says that entries up to %d are committed but ends at %d; acknowledged writes are missing from it. "+
 			"Restore a backup, or replace this member if the others of its cluster are well", wal.ErrDamaged, o.state.Commit, last)
 	}
-	return o.remember(o.state, ents)
+	for _, e := range replay.Entries {
+		o.replayedBytes += int64(len(e.Data))
+	}
+	return o.remember(o.state, o.entries)
 }
 
 // remember puts what is in the log on disk into memory.

@@ -61,6 +61,11 @@ func (g *ledger) Apply(index, term uint64, data []byte) (uint64, any, error) {
 	return id, index, nil
 }
 
+func (g *ledger) Replay(index, term uint64, data []byte) error {
+	_, _, err := g.Apply(index, term, data)
+	return err
+}
+
 // setLevel keeps what Levels has returned as it is.
 func (g *ledger) setLevel(id uint64, level int) {
 	levels := maps.Clone(g.state.Levels)

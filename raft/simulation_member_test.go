@@ -66,6 +66,7 @@ func (m *simMember) simConfig() Config {
 			now: m.now, random: m.s.rng.Uint64,
 			askLoop: m.askLoop, waitForRoom: m.waitForRoom, send: m.beginSending,
 			askDisk: (*disk).record,
+			both:    func(a, b func()) { a(); b() },
 			inline:  true,
 		},
 	}

@@ -16,6 +16,9 @@ type StateMachine interface {
 	// proposer gave the entry (0 if it has none) and the result for the proposer.
 	// An error stops the node: it is for entries that must not be skipped.
 	Apply(index, term uint64, data []byte) (id uint64, result any, err error)
+	// Replay is Apply for an entry of which nobody waits for the result, and whose data
+	// never changes.
+	Replay(index, term uint64, data []byte) error
 	// Light reports whether applying data takes no longer than a write of one key. Any
 	// goroutine may call it.
 	Light(data []byte) bool

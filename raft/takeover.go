@@ -61,10 +61,7 @@ func present(f fsys.FS, name string) (bool, error) {
 // takeOver replaces a member directory that etcd 3.x wrote in. It refuses, and
 // changes nothing, where the node could not go on with what is in it.
 func takeOver(cfg Config, l layout) error {
-	if cfg.TakeOver == nil {
-		return nil
-	}
-	if foreign, err := wal.Etcd3(cfg.FS, l.wal); err != nil || !foreign {
+	if foreign, err := foreignLog(cfg, l); err != nil || !foreign {
 		return err
 	}
 	if plain, err := ownDirectories(cfg, l); err != nil || !plain {
@@ -77,7 +74,7 @@ func takeOver(cfg Config, l layout) error {
 	if err != nil {
 		return err
 	}
-	defer src.unlock() // it was only read
+	defer src.log.Close() // it was only read
 	if src.from.Index == 0 && neverBegan(src.replay) {
 		return nil
 	}
@@ -87,6 +84,14 @@ func takeOver(cfg Config, l layout) error {
 		return errors.Join(fmt.Errorf("taking over the directory of etcd 3.x, which is as it was: %w", err), cfg.FS.RemoveAll(building.member))
 	}
 	return swap(cfg, l, building.member)
+}
+
+// foreignLog reports whether etcd 3.x has written in the log, if that matters.
+func foreignLog(cfg Config, l layout) (bool, error) {
+	if cfg.TakeOver == nil {
+		return false, nil
+	}
+	return wal.Etcd3(cfg.FS, l.wal)
 }
 
 // swap puts the new directory into the place of the old one, which it keeps.

@@ -52,6 +52,13 @@ func (w *waiters) add(p *proposal) bool {
 	return true
 }
 
+// none reports whether nobody waits.
+func (w *waiters) none() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.byID) == 0
+}
+
 // forget wants the lock held.
 func (w *waiters) forget(p *proposal) {
 	delete(w.byID, p.id)

@@ -3,6 +3,7 @@ package raft
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -18,10 +19,20 @@ type world struct {
 	waitForRoom func(*disk) error                 // nil when it is time to try again
 	send        func(*sender, context.Context)    // begins it
 
-	inline bool // the next log segment is prepared by whoever needs it, not by a goroutine
+	both   func(a, b func()) // does both
+	inline bool              // the next log segment is prepared by whoever needs it, not by a goroutine
 }
 
 var realWorld = world{
 	now: time.Now, random: rand.Uint64,
+	both:    atOnce,
 	askLoop: (*loop).ask, askDisk: (*disk).ask, waitForRoom: (*disk).waitForRoom, send: (*sender).start,
+}
+
+// atOnce does two things that do not know of each other, the first one on a goroutine of its own, and waits for them.
+func atOnce(a, b func()) {
+	var first sync.WaitGroup
+	first.Go(a)
+	b()
+	first.Wait()
 }

@@ -60,7 +60,24 @@ func (r *Reader) Len() int64 { return r.payload.Size() }
 func (r *Reader) File() File { return File{Name: r.file.Name(), Meta: r.Meta, Size: r.Size} }
 
 // Open verifies a snapshot and returns its payload. The caller closes the Reader.
-func Open(f fsys.FS, file File) (*Reader, error) { return open(f, file.Name, file.Meta) }
+func Open(f fsys.FS, file File) (*Reader, error) { return open(f, file.Name, file.Meta, nil) }
+
+// Load reads a snapshot once: use gets the payload, to its end or as far as it likes, and whether that is what was written is known
+// when Load returns. After an error, which may be that of use, nothing that use has made of it may be used.
+func Load(f fsys.FS, file File, use func(payload io.Reader) error) (File, error) {
+	var failed error
+	r, err := open(f, file.Name, file.Meta, func(payload io.Reader) error {
+		failed = use(payload)
+		return failed
+	})
+	if failed != nil {
+		return File{}, failed
+	}
+	if err != nil {
+		return File{}, err
+	}
+	return r.File(), r.Close()
+}
 
 // Newest returns the newest snapshot in dir that can be read and that ok agrees to; nil, nil if there is none. The
 // crc was verified over the whole file. One that ok agrees to but cannot be read is renamed to *.broken and logged; log
@@ -80,7 +97,7 @@ func Newest(f fsys.FS, dir string, ok func(index, term uint64) bool, log *zap.Lo
 			continue
 		}
 		path := filepath.Join(dir, name)
-		r, err := open(f, path, m)
+		r, err := open(f, path, m, nil)
 		if err == nil {
 			return r, nil
 		}
@@ -95,8 +112,8 @@ func Newest(f fsys.FS, dir string, ok func(index, term uint64) bool, log *zap.Lo
 	return nil, nil
 }
 
-// open verifies a file whose name says m.
-func open(f fsys.FS, name string, m Meta) (_ *Reader, err error) {
+// open verifies a file whose name says m, and lets its payload be used on the way.
+func open(f fsys.FS, name string, m Meta, use func(payload io.Reader) error) (_ *Reader, err error) {
 	file, err := f.OpenFile(name, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
@@ -110,7 +127,7 @@ func open(f fsys.FS, name string, m Meta) (_ *Reader, err error) {
 	if err != nil {
 		return nil, err
 	}
-	at, err := parse(file, info.Size())
+	at, err := parse(file, info.Size(), use)
 	if err != nil && !errors.Is(err, errFrame) {
 		err = broken("%v", err) // what the disk does not give back is as good as damaged
 	}

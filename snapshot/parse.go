@@ -12,6 +12,7 @@ import (
 // parser reads a frame from its beginning, without keeping the payload.
 type parser struct {
 	r    *bufio.Reader
+	use  func(payload io.Reader) error // nil for nobody
 	pos  int64
 	size int64  // of the file
 	crc  uint32 // of what was read since it was last set to 0
@@ -23,9 +24,10 @@ type place struct {
 	start, len int64
 }
 
-// parse verifies the snapshot that r is, which has size bytes.
-func parse(r io.Reader, size int64) (place, error) {
-	p := &parser{r: bufio.NewReaderSize(r, 256<<10), size: size}
+// parse verifies the snapshot that r is, which has size bytes. If use is not nil it is given the payload as it is read, before anybody
+// knows whether that is whole.
+func parse(r io.Reader, size int64, use func(payload io.Reader) error) (place, error) {
+	p := &parser{r: bufio.NewReaderSize(r, 32<<10), use: use, size: size}
 	var at place
 	num, crc, err := p.field()
 	if err == nil && num != 1 {
@@ -51,7 +53,7 @@ func parse(r io.Reader, size int64) (place, error) {
 		switch num {
 		case -1:
 			at.start, at.len = p.pos, int64(v)
-			err = p.skip(int64(v))
+			err = p.payload(int64(v))
 		case -2:
 			at.meta, err = p.meta(int64(v))
 			hasMeta = true
@@ -116,6 +118,37 @@ func (p *parser) meta(n int64) (Meta, error) {
 	p.pos += n
 	p.crc = crc32.Update(p.crc, castagnoli, b)
 	return parseMeta(b)
+}
+
+// payload reads n bytes and lets them be used.
+func (p *parser) payload(n int64) error {
+	end := p.pos + n
+	if p.use != nil {
+		if err := p.use(&payload{p, end}); err != nil {
+			return err
+		}
+	}
+	return p.skip(end - p.pos)
+}
+
+// payload is what is in front of end. A large piece goes from the file to the reader without a detour.
+type payload struct {
+	p   *parser
+	end int64
+}
+
+func (r *payload) Read(b []byte) (int, error) {
+	p := r.p
+	if p.pos == r.end {
+		return 0, io.EOF
+	}
+	n, err := p.r.Read(b[:min(int64(len(b)), r.end-p.pos)])
+	p.crc = crc32.Update(p.crc, castagnoli, b[:n])
+	p.pos += int64(n)
+	if err != nil {
+		err = short(err)
+	}
+	return n, err
 }
 
 // skip reads n bytes.

@@ -71,7 +71,7 @@ func receive(f fsys.FS, dir string, write func(name string) error) (_ *Received,
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	at, err := parse(file, info.Size())
+	at, err := parse(file, info.Size(), nil)
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -140,6 +141,52 @@ func TestNewestSkips(t *testing.T) {
 	}
 }
 
+func discard(payload io.Reader) error {
+	_, err := io.Copy(io.Discard, payload)
+	return err
+}
+
+// Load gives the payload away as it is, in pieces of any size and read to its end or not, and the error of who uses it back.
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	want := strings.Repeat("payload ", 20_000)
+	file := File{Name: write(t, dir, 5, want), Meta: meta(5)}
+	for _, size := range []int{1 << 10, 64 << 10, 1 << 20} {
+		var got []byte
+		found, err := Load(fsys.OS, file, func(payload io.Reader) error {
+			b := make([]byte, size)
+			for {
+				n, err := payload.Read(b)
+				got = append(got, b[:n]...)
+				if err != nil {
+					return err
+				}
+			}
+		})
+		if !errors.Is(err, io.EOF) || string(got) != want || found.Size != 0 {
+			t.Errorf("pieces of %d bytes: %d bytes, %+v, %v", size, len(got), found, err)
+		}
+	}
+	found, err := Load(fsys.OS, file, func(payload io.Reader) error {
+		_, err := io.ReadFull(payload, make([]byte, 10))
+		return err
+	})
+	if err != nil || !reflect.DeepEqual(found.Meta, file.Meta) || found.Size < int64(len(want)) {
+		t.Errorf("%+v, %v", found, err)
+	}
+	b, err := os.ReadFile(file.Name)
+	if err == nil {
+		b[len(b)/2] ^= 1
+		err = os.WriteFile(file.Name, b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(fsys.OS, file, discard); !errors.Is(err, errFrame) {
+		t.Errorf("damaged where nobody but the crc can tell: %v", err)
+	}
+}
+
 // Damage anywhere is seen: a flipped bit, a missing end, something behind the end.
 func TestDamage(t *testing.T) {
 	dir := t.TempDir()
@@ -150,7 +197,11 @@ func TestDamage(t *testing.T) {
 	}
 	check := func(what string, b []byte) {
 		t.Helper()
-		at, err := parse(bytes.NewReader(b), int64(len(b)))
+		at, err := parse(bytes.NewReader(b), int64(len(b)), nil)
+		used, usedErr := parse(bytes.NewReader(b), int64(len(b)), discard)
+		if !reflect.DeepEqual(used, at) || fmt.Sprint(usedErr) != fmt.Sprint(err) {
+			t.Errorf("%s: %+v, %v; when the payload is used %+v, %v", what, at, err, used, usedErr)
+		}
 		if err == nil && (at.len != 11 || !reflect.DeepEqual(at.meta, meta(5))) || err != nil && !errors.Is(err, errFrame) {
 			t.Errorf("%s: %+v, %v", what, at, err)
 		}
@@ -161,11 +212,11 @@ func TestDamage(t *testing.T) {
 			b[i] ^= 1 << bit
 			check(fmt.Sprintf("byte %d bit %d", i, bit), b)
 		}
-		if _, err := parse(bytes.NewReader(whole[:i]), int64(i)); !errors.Is(err, errFrame) {
+		if _, err := parse(bytes.NewReader(whole[:i]), int64(i), nil); !errors.Is(err, errFrame) {
 			t.Errorf("cut to %d bytes: %v", i, err)
 		}
 	}
-	if _, err := parse(bytes.NewReader(append(whole, 0)), int64(len(whole)+1)); !errors.Is(err, errFrame) {
+	if _, err := parse(bytes.NewReader(append(whole, 0)), int64(len(whole)+1), nil); !errors.Is(err, errFrame) {
 		t.Errorf("with something behind: %v", err)
 	}
 }
@@ -279,7 +330,7 @@ func FuzzFrame(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		at, err := parse(bytes.NewReader(b), int64(len(b)))
+		at, err := parse(bytes.NewReader(b), int64(len(b)), nil)
 		if err != nil {
 			if !errors.Is(err, errFrame) {
 				t.Fatal(err)

@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -113,11 +115,18 @@ func Light(data []byte) bool {
 	return false
 }
 
-// Unmarshal decodes the data of a log entry; the command shares no memory with it. It is strict, because nothing else
+// Unmarshal decodes the data of a log entry; the command shares no memory with it. Its errors are those of UnmarshalShared.
+func Unmarshal(data []byte) (Command, error) {
+	c, err := UnmarshalShared(data)
+	c.Path, c.Val, c.PrevValue = strings.Clone(c.Path), strings.Clone(c.Val), strings.Clone(c.PrevValue)
+	return c, err
+}
+
+// UnmarshalShared decodes the data of a log entry, which must never change any more: the command's strings are parts of it. It is strict, because nothing else
 // tells a Request from the other entries that etcd 3.x writes: ErrNotCommand for data that is malformed, has a field of
 // another number or kind, or none of the methods. ErrUnknownField for a method of etcd's with a field of Pando's own
 // numbers; with MethodPando such fields are passed over, as it is Apply that knows whether the method means anything.
-func Unmarshal(data []byte) (Command, error) {
+func UnmarshalShared(data []byte) (Command, error) {
 	var c Command
 	extended := false
 	for len(data) > 0 {
@@ -192,7 +201,7 @@ func (c *Command) setNumber(n protowire.Number, v uint64) bool {
 	return true
 }
 
-// setString sets a field that is a string; false if n is none, or if it is a method that there is not.
+// setString sets a field that is a string, to v's own memory; false if n is none, or if it is a method that there is not.
 func (c *Command) setString(n protowire.Number, v []byte) bool {
 	switch n {
 	case fieldMethod:
@@ -204,11 +213,11 @@ func (c *Command) setString(n protowire.Number, v []byte) bool {
 		}
 		return false
 	case fieldPath:
-		c.Path = string(v)
+		c.Path = unsafe.String(unsafe.SliceData(v), len(v))
 	case fieldVal:
-		c.Val = string(v)
+		c.Val = unsafe.String(unsafe.SliceData(v), len(v))
 	case fieldPrevValue:
-		c.PrevValue = string(v)
+		c.PrevValue = unsafe.String(unsafe.SliceData(v), len(v))
 	default:
 		return false
 	}

@@ -24,11 +24,15 @@ type record struct {
 	eventhistory.Event
 	prev             eventhistory.Node
 	value, prevValue string
+	replayed         bool // nobody but the history gets it
 }
 
 // newRecord starts the event of a change that takes the next index.
 func (s *Store) newRecord(action, key string, created uint64) *record {
 	r := &record{}
+	if s.replaying {
+		r = s.spareRecord()
+	}
 	r.Action = action
 	r.Node.Key = key
 	r.Node.ModifiedIndex = s.index + 1
@@ -90,6 +94,10 @@ func (s *Store) commit(r *record, removed *tree.Node) *eventhistory.Event {
 		change.Removed = subtree{removed}
 	}
 	s.pending = append(s.pending, change)
+	s.records = append(s.records, r)
+	if s.replaying {
+		s.reuse()
+	}
 	return &r.Event
 }
 

@@ -36,7 +36,7 @@ func (r *restored) prepare() {
 func (s *Store) install(r restored) {
 	s.tree, s.due = r.tree, r.due
 	s.index = r.index
-	s.pending = nil
+	s.pending, s.records = nil, nil
 	s.stats.restore(r.stats)
 	old := s.View()
 	v := s.newView(old.RaftIndex, old.RaftTerm)

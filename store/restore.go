@@ -80,10 +80,13 @@ func (d *decoder) checkImage(state *restored, version uint64) {
 func (d *decoder) node(at int) *tree.Node {
 	var attr tree.Attr
 	var exactName, exactValue string
-	var draft tree.Draft
+	var draft *tree.Draft
 	behind := len(d.texts)
 	dir := false
-	for d.open('{'); d.field(); {
+	if d.plainHead(&attr) && d.plainTail() {
+		return tree.NewFileFrom(d.texts[at:], behind-at, attr)
+	}
+	for d.field() {
 		switch string(d.token) {
 		case "CreatedIndex":
 			attr.Created = d.uint()
@@ -124,7 +127,7 @@ func (d *decoder) node(at int) *tree.Node {
 	return tree.NewFileFrom(text, size, attr)
 }
 
-func (d *decoder) children(parent tree.Draft) {
+func (d *decoder) children(parent *tree.Draft) {
 	at := len(d.texts)
 	for d.open('{'); d.field(); {
 		d.checkName(d.token)

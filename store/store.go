@@ -29,6 +29,11 @@ type Store struct {
 	due     *ttl.Index // every node that has a TTL
 	index   uint64     // of the last change, the etcd index
 	pending []eventhistory.Change
+	records []*record // those of pending
+	spare   []*record // that can be used again, while the log is replayed
+	history int       // how many events are kept
+	// replaying: nobody will ever see the result of the command at hand.
+	replaying bool
 
 	// Safe for all.
 	hub   *eventhistory.Hub
@@ -45,7 +50,7 @@ func New(o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Store{tree: tree.New(), due: ttl.New(), hub: eventhistory.New(o.HistorySize), now: o.Now}
+	s := &Store{tree: tree.New(), due: ttl.New(), hub: eventhistory.New(o.HistorySize), history: o.HistorySize, now: o.Now}
 	s.tree.PutDir(clusterPrefix, tree.Attr{})
 	s.tree.PutDir(keysPrefix, tree.Attr{})
 	s.Publish(0, 0)
@@ -59,6 +64,8 @@ func (s *Store) Publish(raftIndex, raftTerm uint64) {
 	s.hub.Publish(s.pending, func() { s.view.Store(v) })
 	clear(s.pending)
 	s.pending = s.pending[:0]
+	clear(s.records)
+	s.records, s.spare = s.records[:0], nil
 }
 
 // Notify tells the watchers of what was published since the last call. The apply goroutine calls it after the proposers

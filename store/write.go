@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"pando/eventhistory"
@@ -89,6 +90,9 @@ func (s *Store) write(r *record, dir bool, value string, expiration int64) {
 func (s *Store) setDue(path string, old, expiration int64) {
 	switch {
 	case expiration != 0:
+		if s.replaying {
+			path = strings.Clone(path) // it may be a part of the log
+		}
 		s.due.Set(path, expiration)
 	case old != 0:
 		s.due.Remove(path)

@@ -72,6 +72,28 @@ func TestChildrenInByteOrder(t *testing.T) {
 	}
 }
 
+// A draft takes children in any order, and the same one twice.
+func TestDraftInAnyOrder(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for _, size := range []int{1, 15, 16, 17, 2000} {
+		built, dir := tree.New(), tree.NewDraft()
+		for i := range size {
+			if random.IntN(8) == 0 {
+				i = random.IntN(size)
+			}
+			name, a := fmt.Sprintf("%05d", i), tree.Attr{Created: random.Uint64()}
+			built.PutFile("/"+name, name, a)
+			dir.Add(tree.NewFile(name, name, a))
+		}
+		loaded := dir.Finish("", tree.Attr{})
+		if got, want := dump(loaded), dump(built.Root()); got != want || loaded.Len() != built.Root().Len() || loaded.Below() != built.Root().Below() {
+			t.Errorf("%d children: the draft gave another tree", size)
+		}
+	}
+}
+
 func TestDraft(t *testing.T) {
 	const size = 5000
 	built, root := tree.New(), tree.NewDraft()

@@ -127,19 +127,47 @@ func positions(ps []Position, s *segment, first uint64) ([]Position, error) {
 }
 
 // Open locks the log in dir, reads what is behind a snapshot that Positions named, or everything for the zero Position,
-// and makes it ready for Append. A torn end is cut. Errors are ErrNoWAL, ErrLocked, ErrDamaged, ErrNoSpace, or those of
-// the file system; with all but the last two the directory is as it was.
+// and makes it ready for Append: Look and Found.Open in one step. A torn end is cut. Errors are ErrNoWAL, ErrLocked, ErrDamaged,
+// ErrNoSpace, or those of the file system; with all but the last two the directory is as it was.
 func Open(f fsys.FS, dir string, from Position, o Options) (*WAL, *Replay, error) {
-	w, err := find(f, dir, from, o)
+	found, err := Look(f, dir, from, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := w.load(from)
-	if err != nil {
-		return nil, nil, errors.Join(err, closeAll(w.segments))
-	}
-	return w, r, nil
+	w, err := found.Open()
+	return w, found.Replay, err
 }
+
+// Found is a log that was read, is locked and has not been changed. The caller goes on with Open or ends with Close.
+type Found struct {
+	Replay *Replay
+	wal    *WAL
+	clean  bool // it can be written on in place
+}
+
+// Look reads what Open would and changes nothing. Errors are those of Open.
+func Look(f fsys.FS, dir string, from Position, o Options) (*Found, error) {
+	w, err := find(f, dir, from, o)
+	if err != nil {
+		return nil, err
+	}
+	r, clean, err := w.look(from)
+	if err != nil {
+		return nil, errors.Join(err, closeAll(w.segments))
+	}
+	return &Found{Replay: r, wal: w, clean: clean}, nil
+}
+
+// Open makes the log ready for Append. After an error it is closed.
+func (f *Found) Open() (*WAL, error) {
+	if err := f.wal.load(f.clean); err != nil {
+		return nil, errors.Join(err, closeAll(f.wal.segments))
+	}
+	return f.wal, nil
+}
+
+// Close unlocks the log.
+func (f *Found) Close() error { return closeAll(f.wal.segments) }
 
 // find lists the segments that have to be read for what is behind a snapshot.
 func find(f fsys.FS, dir string, from Position, o Options) (*WAL, error) {
@@ -160,33 +188,18 @@ func find(f fsys.FS, dir string, from Position, o Options) (*WAL, error) {
 	return w, nil
 }
 
-// Read reads what Open would and changes nothing. The log stays locked until unlock is called. Errors are those of Open.
-func Read(f fsys.FS, dir string, from Position) (r *Replay, unlock func() error, err error) {
-	w, err := find(f, dir, from, Options{})
-	if err != nil {
-		return nil, nil, err
-	}
-	if r, _, err = w.look(from); err != nil {
-		return nil, nil, errors.Join(err, closeAll(w.segments))
-	}
-	return r, func() error { return closeAll(w.segments) }, nil
-}
-
-// load reads the segments, repairs the end, makes what was read durable, and starts. On error only files need to be closed.
-func (w *WAL) load(from Position) (*Replay, error) {
-	r, clean, err := w.look(from)
-	if err != nil {
-		return nil, err
-	}
+// load repairs the end, makes what was read durable, and starts. On error only files need to be closed.
+func (w *WAL) load(clean bool) error {
+	var err error
 	s := w.current()
 	if !clean {
 		err = s.file.Truncate(w.off)
 	}
 	// The process that wrote the end may have been killed before that was durable, or the name of its file.
 	if err := errors.Join(err, w.writeAgain(s), s.file.Datasync(), w.fs.SyncDir(w.dir)); err != nil {
-		return nil, err
+		return err
 	}
-	return r, w.start(!clean)
+	return w.start(!clean)
 }
 
 // writeAgain writes the last batch once more, as it is: if its sync has failed, the system may hold what it could not write, and believe

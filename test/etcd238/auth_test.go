@@ -172,13 +172,13 @@ var bcryptHash = regexp.MustCompile(`\$2a\$10\$[./0-9A-Za-z]{53}`)
 // records replays the log of a directory and lists what is below /2, with the hashes of passwords left out.
 func records(t *testing.T, dir string) string {
 	t.Helper()
-	replay, unlock, err := wal.Read(fsys.OS, filepath.Join(dir, "member", "wal"), wal.Position{})
+	log, err := wal.Look(fsys.OS, filepath.Join(dir, "member", "wal"), wal.Position{}, wal.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unlock()
+	defer log.Close()
 	s := store.New(store.Options{Now: time.Now})
-	for _, e := range replay.Entries {
+	for _, e := range log.Replay.Entries {
 		var change raftpb.ConfChange
 		if e.Type == 1 { // which takes an index
 			if err := proto.Unmarshal(e.Data, &change); err != nil {

@@ -33,6 +33,10 @@ var damages = map[string]func(*testing.T, string){
 	"a bit turned in its middle": func(t *testing.T, file string) {
 		flip(t, file, int64(len(read(t, file))/2))
 	},
+	"a bit turned in a value, so that it still is JSON": func(t *testing.T, file string) {
+		const value = `"Value":"`
+		flip(t, file, int64(bytes.LastIndex(read(t, file), []byte(value+"v"))+len(value)))
+	},
 	"a bit turned at its beginning": func(t *testing.T, file string) { flip(t, file, 1) },
 }
 
