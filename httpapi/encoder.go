@@ -76,7 +76,7 @@ func (e *encoder) flush() {
 // short as the runtime can, about a millisecond. To yield alone is not enough: the processor takes the long answer up again
 // before it looks for what waits on another one, and there it may wait for tens of milliseconds, behind the garbage collector.
 const (
-	stretch = 512 << 10
+	stretch = 256 << 10
 	rest    = 50 * time.Microsecond
 )
 
