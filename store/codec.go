@@ -122,10 +122,10 @@ func Unmarshal(data []byte) (Command, error) {
 	return c, err
 }
 
-// UnmarshalShared decodes the data of a log entry, which must never change any more: the command's strings are parts of it. It is strict, because nothing else
-// tells a Request from the other entries that etcd 3.x writes: ErrNotCommand for data that is malformed, has a field of
-// another number or kind, or none of the methods. ErrUnknownField for a method of etcd's with a field of Pando's own
-// numbers; with MethodPando such fields are passed over, as it is Apply that knows whether the method means anything.
+// UnmarshalShared decodes the data of a log entry, which must never change any more: the command's strings are parts of it. It is strict,
+// because nothing else tells a Request from the other entries that etcd 3.x writes: ErrNotCommand for data that is malformed, has a
+// field of another number or kind, or none of the methods. ErrUnknownField for a method of etcd's with a field of Pando's own numbers;
+// with MethodPando such fields are passed over, as it is Apply that knows whether the method means anything.
 func UnmarshalShared(data []byte) (Command, error) {
 	var c Command
 	extended := false

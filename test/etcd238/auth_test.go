@@ -89,7 +89,12 @@ func randomAuth(random *rand.Rand) authRequest {
 		r.method, r.path = pick(random, "PUT", "PUT", "PUT", "DELETE"), "/v2/auth/enable"
 	default:
 		r.method = pick(random, "GET", "GET", "HEAD", "PUT", "DELETE")
-		r.path = "/v2/keys" + pick(random, "", "/", "/a", "/ab", "/d", "/d/", "/d/x") + pick(random, "", "", "?recursive=true&sorted=true", "?quorum=true&sorted=true", "?sorted=true", "?ttl=x")
+		r.path = "/v2/keys" + pick(random, "", "/", "/a", "/ab", "/d", "/d/", "/d/x")
+		options := pick(random, "", "", "recursive=true", "quorum=true", "ttl=x")
+		if r.method == "GET" {
+			options += "&sorted=true" // else etcd's order is another each time
+		}
+		r.path += "?" + options
 	}
 	if len(body) > 0 {
 		text, _ := json.Marshal(body)
