@@ -221,5 +221,6 @@ func (t *Transport) remove(id uint64) {
 	}
 	delete(t.peers, id)
 	t.streams.cut(id)
+	t.held.cut(id)
 	t.raft.RemovePeer(types.ID(id))
 }

@@ -52,6 +52,15 @@ func (p *presences) forget(id uint64, mine *presence) {
 	}
 }
 
+// cut ends the one of a peer that is no member any more.
+func (p *presences) cut(id uint64) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if mine := p.own[id]; mine != nil {
+		mine.end()
+	}
+}
+
 // send sends a message along the connection that a peer has here, if there is one.
 func (p *presences) send(m *raftpb.Message) bool {
 	p.mu.RLock()

@@ -42,6 +42,7 @@ const (
 type stream struct {
 	conn net.Conn
 	now  *socket.Conn // the same, if it can be written to without waiting; nil with TLS
+	raw  net.Conn     // the same, to be closed: TLS would say goodbye, and wait for room for that
 
 	mu      sync.Mutex
 	pending []byte
@@ -52,30 +53,30 @@ type stream struct {
 
 // newStream returns a stream that begins with head. serve follows.
 func newStream(c net.Conn, head []byte) *stream {
-	s := &stream{conn: c, pending: head, wake: make(chan struct{}, 1)}
+	s := &stream{conn: c, raw: c, pending: head, wake: make(chan struct{}, 1)}
 	s.wake <- struct{}{}
-	if below, encrypted := below(c); below != nil {
-		below.LimitUnsent(maxUnsent)
-		below.LimitUnanswered(ackTimeout)
-		if !encrypted {
-			s.now = below
+	if secure, ok := c.(*tls.Conn); ok {
+		s.raw = secure.NetConn()
+	}
+	if tcp := below(s.raw); tcp != nil {
+		tcp.LimitUnsent(maxUnsent)
+		tcp.LimitUnanswered(ackTimeout)
+		if s.raw == c {
+			s.now = tcp
 		}
 	}
 	return s
 }
 
-// below finds the TCP connection below c, nil if there is none, and whether there is TLS in between.
-func below(c net.Conn) (found *socket.Conn, encrypted bool) {
+// below finds the TCP connection that c is made of; nil if there is none.
+func below(c net.Conn) *socket.Conn {
 	for {
 		if found, ok := c.(*socket.Conn); ok {
-			return found, encrypted
+			return found
 		}
 		wrapped, ok := c.(interface{ NetConn() net.Conn })
 		if !ok {
-			return nil, encrypted
-		}
-		if _, ok := c.(*tls.Conn); ok {
-			encrypted = true
+			return nil
 		}
 		c = wrapped.NetConn()
 	}
@@ -119,8 +120,7 @@ func mayWait(m *raftpb.Message) bool {
 func (s *stream) flush() bool {
 	n, err := s.now.WriteNow(s.pending)
 	if err != nil {
-		s.closed, s.pending = true, nil
-		_ = s.conn.Close()
+		s.close()
 		return false
 	}
 	s.pending = s.pending[:copy(s.pending, s.pending[n:])]
@@ -130,12 +130,17 @@ func (s *stream) flush() bool {
 	return true
 }
 
-// end ends what serve does.
+// close ends what serve does. It wants the lock held.
+func (s *stream) close() {
+	s.closed, s.pending = true, nil
+	_ = s.raw.Close() // what failed before is what matters
+}
+
+// end is close, without the lock.
 func (s *stream) end() {
 	s.mu.Lock()
-	s.closed, s.pending = true, nil
-	s.mu.Unlock()
-	_ = s.conn.Close() // what failed before is what matters. Without the lock: TLS says goodbye, and may wait for that
+	defer s.mu.Unlock()
+	s.close()
 }
 
 // writePending writes what could not be written at once, until ctx ends.
@@ -192,7 +197,7 @@ func (s *stream) serve(ctx context.Context) {
 	defer writer.Wait()
 	defer s.end()
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { _ = s.conn.Close() })()
+	defer context.AfterFunc(ctx, func() { _ = s.raw.Close() })()
 	writer.Go(func() { s.writePending(ctx) })
 	_, _ = s.conn.Read(make([]byte, 1)) // the peer says nothing: this is its end, or ours
 }

@@ -210,6 +210,24 @@ func TestUnansweredStream(t *testing.T) {
 	}
 }
 
+// TestPresenceOfARemovedMember ends when it is removed, whatever it does about that itself.
+func TestPresenceOfARemovedMember(t *testing.T) {
+	nodes := startNodes(t, 2)
+	a, b := nodes[0], nodes[1]
+	b.SetKind(1, Pando)
+	b.awaitPresence(1, 1)
+	a.h.remove(2)
+	a.RemovePeer(2)
+	if id := receive(t, "the end of the presence", b.broken); id != 1 {
+		t.Errorf("the connection to %d broke", id)
+	}
+	await(t, "nothing to be held", func() bool {
+		a.held.mu.RLock()
+		defer a.held.mu.RUnlock()
+		return len(a.held.own) == 0
+	})
+}
+
 // dropAll has the system drop whatever comes for a connection, unread and unanswered.
 func dropAll(t *testing.T, c *socket.Conn) {
 	t.Helper()
