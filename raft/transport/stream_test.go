@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/binary"
+	"errors"
 	"net"
 	"sync"
 	"testing"
@@ -180,6 +181,22 @@ func TestProposalsKeepTheirOrder(t *testing.T) {
 	}
 	if s.send(heartbeat(1, 2, 3)) {
 		t.Error("a heartbeat waits behind 100 KB")
+	}
+}
+
+// TestImpostor: whoever holds a presence speaks for himself alone.
+func TestImpostor(t *testing.T) {
+	n := startNode(t, 2, "127.0.0.1:0")
+	var said []byte
+	for _, from := range []uint64{1, 4, 1} {
+		data := marshal(t, heartbeat(from, 2, 3))
+		said = append(binary.LittleEndian.AppendUint32(said, uint32(len(data))), data...)
+	}
+	if err := n.listenTo(t.Context(), 1, bytes.NewReader(said)); !errors.Is(err, errImpostor) {
+		t.Errorf("it ends with: %v", err)
+	}
+	if len(n.h.inbox) != 1 {
+		t.Errorf("%d messages are processed", len(n.h.inbox))
 	}
 }
 
