@@ -137,7 +137,7 @@ func TestSilentPeer(t *testing.T) {
 		a.peers[2].heard.Store(int64(time.Since(epoch)))
 		ends := 2
 		if silent {
-			a.peers[2].heard.Add(-int64(silence))
+			a.peers[2].heard.Add(-int64(a.cfg.Silence))
 			ends++
 		}
 		a.mu.RUnlock()
