@@ -82,6 +82,9 @@ func (t *Transport) holdPresence(w http.ResponseWriter, r *http.Request, from ui
 	}
 	mine := &presence{end: cancel, stream: newStream(c, head)}
 	t.held.replace(from, mine) // before the peer knows that it has an answer
+	if t.cfg.Handler.Removed(from) {
+		cancel() // meanwhile: cut may have come too early
+	}
 	mine.stream.serve(ctx)
 	t.held.forget(from, mine)
 	(&receiver{t}).ReportUnreachable(from) // what was on the way may be lost
