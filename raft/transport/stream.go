@@ -184,6 +184,7 @@ func (s *stream) write(b []byte) error {
 	return s.conn.SetWriteDeadline(time.Time{})
 }
 
+// left notes how much of what is being written is left, the part under way included: until take nobody else writes.
 func (s *stream) left(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
