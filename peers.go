@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
@@ -45,13 +46,14 @@ func newPeers(s *store.Store, log *zap.Logger) *peers {
 	return &peers{log: log, store: s, stats: peerstats.New(nil), known: map[uint64][]string{}, given: map[uint64]bool{}}
 }
 
-// start connects to the members. From then on follow keeps up with the list.
-func (p *peers) start(node *raft.Node, own []string, joining []store.Member) (*transport.Transport, error) {
+// start connects to the members, whose election timeout is that long. From then on follow keeps up with the list.
+func (p *peers) start(node *raft.Node, own []string, election time.Duration, joining []store.Member) (*transport.Transport, error) {
 	p.node = node
 	st := node.Status()
 	t, err := transport.New(transport.Config{
 		MemberID: st.MemberID, ClusterID: st.ClusterID, PeerURLs: own,
 		Handler: p, Logger: p.log.Named(logTransport).WithOptions(zap.IncreaseLevel(zap.WarnLevel)), Broken: node.ConnectionLost, TLS: p.certs,
+		Silence:         election / 2,
 		ReceiveSnapshot: node.ReceiveSnapshot,
 		Expelled:        func(error) { node.Expelled() },
 	})

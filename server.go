@@ -148,7 +148,7 @@ func (s *server) startNode() error {
 	if cfg.ForceNewCluster {
 		s.peers.alone = node.Ready()
 	}
-	if s.transport, err = s.peers.start(node, cfg.AdvertisePeer, begin.joined); err != nil {
+	if s.transport, err = s.peers.start(node, cfg.AdvertisePeer, cfg.Election, begin.joined); err != nil {
 		return errors.Join(err, node.Close())
 	}
 	return nil

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,4 +35,12 @@ func (c *Conn) WriteNow(p []byte) (int, error) {
 // here, where it can be seen. A system that does not know how takes what it takes.
 func (c *Conn) LimitUnsent(n int) {
 	_ = c.raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, n) })
+}
+
+// LimitUnanswered ends the connection when the system at its other end has left something unanswered for so long, or has had no
+// room for more: it fails then with ETIMEDOUT, after a quarter of an hour otherwise. The limit counts in milliseconds.
+func (c *Conn) LimitUnanswered(d time.Duration) {
+	_ = c.raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d.Milliseconds()))
+	})
 }

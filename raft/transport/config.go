@@ -39,6 +39,9 @@ type Config struct {
 	TLS *tlsconfig.Source
 	// DialTimeout bounds how long it takes to connect to a peer; 0 = 1 s.
 	DialTimeout time.Duration
+	// Silence is how long a peer may say nothing before it gets messages both ways; 0 = 500 ms. Of two that have to do with
+	// each other both speak at each heartbeat, and one that hears nothing for an election timeout gives the other up.
+	Silence time.Duration
 
 	// ReceiveSnapshot takes a snapshot that a Pando streams: m is the MsgSnap without data, r the bytes of the .snap file. The
 	// sender sees success when it returns nil: the snapshot is on disk and m stepped by then. A stream that breaks makes a
@@ -65,6 +68,9 @@ func (c *Config) check() error {
 	}
 	if c.DialTimeout == 0 {
 		c.DialTimeout = time.Second
+	}
+	if c.Silence == 0 {
+		c.Silence = 500 * time.Millisecond
 	}
 	if c.TLS == nil {
 		var err error

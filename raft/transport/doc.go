@@ -4,12 +4,12 @@
 //
 // # What it promises
 //
-//   - Send never blocks. A message is delivered at most once, and may be lost; a loss that is noticed is reported to the
-//     Handler as an unreachable member.
+//   - Send never blocks. A message may be lost; a loss that is noticed is reported to the Handler as an unreachable member. A proposal is
+//     delivered once at most, anything else perhaps twice, if its receiver had been silent.
 //   - The Handler gets only messages that a known member sent to this one, and that hold together in themselves: no message
 //     types that belong inside a process, entries without a gap, conf changes that can be decoded, snapshots with a
 //     plausible configuration. What depends on this member's own log it cannot know: see ClaimsBeyond.
-//   - Bodies are bounded: 64 MiB for a message, and one snapshot at a time.
+//   - Bodies are bounded: 64 MiB for a message, and one snapshot at a time. What waits for a Pando that does not read is, too: 32 MiB.
 //   - Broken is called within milliseconds when the process of a peer that is Pando ends, however it ends.
 //   - After Stop the Handler and the callbacks are not called again.
 //
@@ -27,7 +27,8 @@
 //	POST /raft                          one message                        post.go
 //	GET  /raft/stream/{message,msgapp}/ rafthttp's streams, behind a guard guard.go
 //	POST /raft/snapshot                 a snapshot as a stream, from Pando  receive.go
-//	GET  /raft/presence                 held open between Pandos           presence.go
+//	GET  /raft/presence                 held open between Pandos, with the presence.go, stream.go,
+//	                                    messages to who has asked for it   listen.go
 //	GET  /raft/probing                  rafthttp's, open to everybody
 //
 // A member trusts the peers that it dials: rafthttp ends the process on an answer that cannot be decoded. That is why the

@@ -53,7 +53,7 @@ func fuzzed(f *testing.F) *node {
 	return n
 }
 
-func marshal(f *testing.F, m *raftpb.Message) []byte {
+func marshal(f testing.TB, m *raftpb.Message) []byte {
 	data, err := proto.Marshal(m)
 	if err != nil {
 		f.Fatal(err)

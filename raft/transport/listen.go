@@ -14,12 +14,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-const (
-	// listenBuffer is the memory of a presence connection, in bytes. Larger messages get theirs.
-	listenBuffer = 16 << 10
-	// silence is how long a peer may say nothing before it gets messages both ways.
-	silence = time.Second
-)
+// listenBuffer is the memory of a presence connection, in bytes. Larger messages get theirs.
+const listenBuffer = 16 << 10
 
 // listenTo hands on the messages that come along a presence connection, until its end, whose reason it returns.
 func (t *Transport) listenTo(ctx context.Context, from uint64, body io.Reader) error {
@@ -66,7 +62,9 @@ func readNext(in *bufio.Reader) (*raftpb.Message, error) {
 }
 
 // silent reports whether the peer has said nothing for so long that its connections may be dead.
-func (p *peer) silent() bool { return time.Since(epoch)-time.Duration(p.heard.Load()) > silence }
+func (t *Transport) silent(p *peer) bool {
+	return time.Since(epoch)-time.Duration(p.heard.Load()) > t.cfg.Silence
+}
 
 // epoch is what silences are measured from.
 var epoch = time.Now()

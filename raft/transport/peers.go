@@ -65,9 +65,9 @@ func (t *Transport) sendAlong(p *peer, m *raftpb.Message) (enough bool) {
 	case raftpb.MsgSnap:
 		return false
 	case raftpb.MsgProp:
-		return !p.silent() && t.held.send(m)
+		return !t.silent(p) && t.held.send(m)
 	}
-	return t.held.send(m) && !p.silent()
+	return t.held.send(m) && !t.silent(p)
 }
 
 func hasEntries(m *raftpb.Message) bool {
@@ -221,5 +221,6 @@ func (t *Transport) remove(id uint64) {
 	}
 	delete(t.peers, id)
 	t.streams.cut(id)
+	t.held.cut(id)
 	t.raft.RemovePeer(types.ID(id))
 }

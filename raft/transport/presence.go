@@ -52,6 +52,15 @@ func (p *presences) forget(id uint64, mine *presence) {
 	}
 }
 
+// cut ends the one of a peer that is no member any more.
+func (p *presences) cut(id uint64) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if mine := p.own[id]; mine != nil {
+		mine.end()
+	}
+}
+
 // send sends a message along the connection that a peer has here, if there is one.
 func (p *presences) send(m *raftpb.Message) bool {
 	p.mu.RLock()
@@ -73,6 +82,9 @@ func (t *Transport) holdPresence(w http.ResponseWriter, r *http.Request, from ui
 	}
 	mine := &presence{end: cancel, stream: newStream(c, head)}
 	t.held.replace(from, mine) // before the peer knows that it has an answer
+	if t.cfg.Handler.Removed(from) {
+		cancel() // meanwhile: cut may have come too early
+	}
 	mine.stream.serve(ctx)
 	t.held.forget(from, mine)
 	(&receiver{t}).ReportUnreachable(from) // what was on the way may be lost

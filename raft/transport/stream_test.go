@@ -6,17 +6,20 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/binary"
+	"errors"
 	"net"
 	"sync"
 	"testing"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
+	"golang.org/x/sys/unix"
 
+	"pando/socket"
 	"pando/test/certs"
 )
 
-func proposalOf(from, to uint64, size int) *raftpb.Message {
+func appendOf(from, to uint64, size int) *raftpb.Message {
 	return &raftpb.Message{
 		Type: raftpb.MsgApp.Enum(), From: &from, To: &to, Term: new(uint64(3)), Index: new(uint64(7)), LogTerm: new(uint64(2)),
 		Entries: []*raftpb.Entry{{Index: new(uint64(8)), Term: new(uint64(3)), Data: make([]byte, size)}},
@@ -37,14 +40,14 @@ func TestMessagesAlongThePresence(t *testing.T) {
 		sizes <- len(m.GetEntries()[0].GetData())
 		return nil
 	})
-	await(t, "the connection", func() bool { return a.held.send(proposalOf(1, 2, 1)) })
+	await(t, "the connection", func() bool { return a.held.send(appendOf(1, 2, 1)) })
 	if got := <-sizes; got != 1 {
 		t.Fatalf("%d bytes come first", got)
 	}
 	var sent []int
 	for i := range 200 {
 		size := []int{10, 5000, 200_000}[i%3] + i
-		if !a.held.send(proposalOf(1, 2, size)) {
+		if !a.held.send(appendOf(1, 2, size)) {
 			t.Fatalf("message %d is not taken", i)
 		}
 		sent = append(sent, size)
@@ -79,9 +82,9 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 	b.awaitPresence(1, 1)
 	b.awaitActive(1)
 	a.awaitActive(2)
-	await(t, "the connection", func() bool { return a.held.send(proposalOf(1, 2, 1)) })
+	await(t, "the connection", func() bool { return a.held.send(appendOf(1, 2, 1)) })
 	taken := 0
-	for a.held.send(proposalOf(1, 2, 1<<20)) {
+	for a.held.send(appendOf(1, 2, 1<<20)) {
 		if taken++; taken > 200 {
 			t.Fatal("200 MB wait for a peer that does not read")
 		}
@@ -97,7 +100,7 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 	}
 	close(release)
 	b.close()
-	await(t, "the end of the connection", func() bool { return !a.held.send(proposalOf(1, 2, 1)) })
+	await(t, "the end of the connection", func() bool { return !a.held.send(appendOf(1, 2, 1)) })
 	if id := receive(t, "word that messages may be lost", a.h.unreachable); id != 2 {
 		t.Errorf("%d is unreachable", id)
 	}
@@ -134,7 +137,7 @@ func TestSilentPeer(t *testing.T) {
 		a.peers[2].heard.Store(int64(time.Since(epoch)))
 		ends := 2
 		if silent {
-			a.peers[2].heard.Add(-int64(silence))
+			a.peers[2].heard.Add(-int64(a.cfg.Silence))
 			ends++
 		}
 		a.mu.RUnlock()
@@ -156,6 +159,105 @@ func TestSilentPeer(t *testing.T) {
 	}
 	if heartbeats, proposals := count(true); heartbeats != 2 || proposals != 1 {
 		t.Errorf("%d heartbeats and %d proposals for a silent peer", heartbeats, proposals)
+	}
+}
+
+// TestProposalsKeepTheirOrder: they wait behind each other where a message has to be handed to the writer, and do not overtake by
+// another way: the leader would drop them. A heartbeat does not wait behind much.
+func TestProposalsKeepTheirOrder(t *testing.T) {
+	here, there := net.Pipe()
+	defer there.Close()
+	s := newStream(here, []byte("head."))
+	defer s.end()
+	if !s.send(heartbeat(1, 2, 3)) {
+		t.Error("a heartbeat is not taken behind the head of an answer")
+	}
+	proposal := appendOf(1, 2, 1000)
+	proposal.Type, proposal.Term = raftpb.MsgProp.Enum(), nil
+	for i := range 100 {
+		if !s.send(proposal) {
+			t.Fatalf("proposal %d has to go another way", i)
+		}
+	}
+	if s.send(heartbeat(1, 2, 3)) {
+		t.Error("a heartbeat waits behind 100 KB")
+	}
+}
+
+// TestImpostor: whoever holds a presence speaks for himself alone.
+func TestImpostor(t *testing.T) {
+	n := startNode(t, 2, "127.0.0.1:0")
+	var said []byte
+	for _, from := range []uint64{1, 4, 1} {
+		data := marshal(t, heartbeat(from, 2, 3))
+		said = append(binary.LittleEndian.AppendUint32(said, uint32(len(data))), data...)
+	}
+	if err := n.listenTo(t.Context(), 1, bytes.NewReader(said)); !errors.Is(err, errImpostor) {
+		t.Errorf("it ends with: %v", err)
+	}
+	if len(n.h.inbox) != 1 {
+		t.Errorf("%d messages are processed", len(n.h.inbox))
+	}
+}
+
+// TestUnansweredStream: a connection on which nothing comes back ends soon, and is reported, while others may do well.
+func TestUnansweredStream(t *testing.T) {
+	t.Parallel()
+	nodes := startNodes(t, 2)
+	a, b := nodes[0], nodes[1]
+	b.SetKind(1, Pando)
+	b.awaitPresence(1, 1)
+	a.held.mu.RLock()
+	mine := a.held.own[2]
+	a.held.mu.RUnlock()
+	dropAll(t, mine.stream.now)
+	a.hear(2)
+	a.Send([]*raftpb.Message{heartbeat(1, 2, 3)})
+	began := time.Now()
+	await(t, "the end of the connection", func() bool {
+		mine.stream.mu.Lock()
+		defer mine.stream.mu.Unlock()
+		return mine.stream.closed
+	})
+	if took := time.Since(began); took > 2*ackTimeout {
+		t.Errorf("it took %v", took)
+	}
+	if id := receive(t, "word that messages may be lost", a.h.unreachable); id != 2 {
+		t.Errorf("%d is unreachable", id)
+	}
+}
+
+// TestPresenceOfARemovedMember ends when it is removed, whatever it does about that itself.
+func TestPresenceOfARemovedMember(t *testing.T) {
+	nodes := startNodes(t, 2)
+	a, b := nodes[0], nodes[1]
+	b.SetKind(1, Pando)
+	b.awaitPresence(1, 1)
+	a.h.remove(2)
+	a.RemovePeer(2)
+	if id := receive(t, "the end of the presence", b.broken); id != 1 {
+		t.Errorf("the connection to %d broke", id)
+	}
+	await(t, "nothing to be held", func() bool {
+		a.held.mu.RLock()
+		defer a.held.mu.RUnlock()
+		return len(a.held.own) == 0
+	})
+}
+
+// dropAll has the system drop whatever comes for a connection, unread and unanswered.
+func dropAll(t *testing.T, c *socket.Conn) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothing := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	var failed error
+	if err := raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &nothing})
+	}); err != nil || failed != nil {
+		t.Fatal(err, failed)
 	}
 }
 
@@ -198,7 +300,7 @@ func TestEncryptedStream(t *testing.T) {
 	var served sync.WaitGroup
 	served.Go(func() { s.serve(t.Context()) })
 	for i := range cap(read) {
-		if !s.send(proposalOf(1, 2, 100_000*i)) {
+		if !s.send(appendOf(1, 2, 100_000*i)) {
 			t.Fatal("no room")
 		}
 		if m := receive(t, "a message", read); len(m.GetEntries()[0].GetData()) != 100_000*i {
@@ -216,8 +318,8 @@ func FuzzListen(f *testing.F) {
 		f.Add(append(binary.LittleEndian.AppendUint32(nil, uint32(len(data))), data...))
 	}
 	add(heartbeat(1, 2, 3))
-	add(proposalOf(1, 2, 100))
-	add(proposalOf(1, 2, 2*listenBuffer))
+	add(appendOf(1, 2, 100))
+	add(appendOf(1, 2, 2*listenBuffer))
 	f.Add([]byte("\xff\xff\xff\xff"))
 	f.Add([]byte("\xff\xff\xff\x00\x00"))
 	f.Fuzz(func(t *testing.T, body []byte) {
