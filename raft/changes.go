@@ -167,6 +167,17 @@ func (l *loop) stayInTouch() {
 	}
 }
 
+// missLeader forgets a leader that has been silent for an election timeout. A voter that campaigns does so anyway; a member without a
+// vote would believe in a dead leader for ever, and say so to who asks after its health. Each tick calls it.
+func (l *loop) missLeader() {
+	if !l.follows() || !l.silent(l.lead) || slices.Contains(l.conf.GetVoters(), l.n.meta.NodeID) {
+		return
+	}
+	if err := l.rn.ForgetLeader(); err != nil {
+		l.n.log.Debug("the leader is not forgotten", zap.Error(err))
+	}
+}
+
 // quorumOf returns an UnsafeError if those that answer are too few.
 func (l *loop) quorumOf(voters []uint64) error {
 	var silent []uint64

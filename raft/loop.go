@@ -175,6 +175,7 @@ func (l *loop) tick() {
 		l.rn.Tick() // by the rules of a level that is known
 	}
 	l.stayInTouch()
+	l.missLeader()
 	l.feedCommit()
 	l.resend()
 	l.promoteLearner()

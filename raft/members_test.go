@@ -189,6 +189,33 @@ func TestLearnerIsRemoved(t *testing.T) {
 	c.equal(1)
 }
 
+// A member without a vote notices that nobody leads any more, and who does then.
+func TestLearnerMissesItsLeader(t *testing.T) {
+	c := startCluster(t)
+	c.net.drop(func(m *raftpb.Message) bool { return m.GetFrom() == 4 && m.GetType() == raftpb.MsgAppResp }) // it is not promoted
+	must(t, c.change(AddLearner, 4))
+	c.join(4)
+	leads := func(somebody bool) {
+		t.Helper()
+		for deadline := time.Now().Add(patience); (c.rigs[4].node.Status().Leader != 0) != somebody; <-time.After(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("it believes that %x leads", c.rigs[4].node.Status().Leader)
+			}
+		}
+	}
+	leads(true)
+	for range 2 {
+		for _, id := range three {
+			c.net.set(id, c.rigs[id].node, true)
+		}
+		leads(false)
+		for _, id := range three {
+			c.net.set(id, c.rigs[id].node, false)
+		}
+		leads(true)
+	}
+}
+
 // What would leave no quorum of members that answer is refused, and says whom it misses.
 func TestUnsafeChangesAreRefused(t *testing.T) {
 	c := startCluster(t)
