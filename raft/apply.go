@@ -133,7 +133,7 @@ func (a *applier) applyAll(ms []*raftpb.Message) (published, error) {
 	}
 	unpublished := 0
 	a.begun = time.Now()
-	a.quiet = !a.watched() && a.n.waiters.none() // who waits for what is in this batch has waited before it was proposed
+	a.quiet = a.replays(ms) && a.n.waiters.none() // who waits for what is in this batch has waited before it was proposed
 	for _, m := range ms {
 		for _, e := range m.GetEntries() {
 			if err := a.applyEntry(e); err != nil {
@@ -164,6 +164,17 @@ func (a *applier) watched() bool {
 	default:
 		return false
 	}
+}
+
+// replays reports whether a batch begins with what was committed when this member was started. Ready is not closed before such a
+// batch has been published, which of others nobody knows: of what a leader sends to one that lags behind, for example.
+func (a *applier) replays(ms []*raftpb.Message) bool {
+	for _, m := range ms {
+		if ents := m.GetEntries(); len(ents) > 0 {
+			return ents[0].GetIndex() <= a.n.loop.replayTo
+		}
+	}
+	return false
 }
 
 // nudge has the applier look whether a snapshot is due. Any goroutine may call it.

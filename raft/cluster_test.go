@@ -100,6 +100,26 @@ func TestWritesAfterALostBatch(t *testing.T) {
 	c.equal(1)
 }
 
+// What a member gets from its leader after its start is not replayed: it may become ready, and be watched, in the middle of it.
+func TestOnlyItsOwnLogIsReplayed(t *testing.T) {
+	c := startCluster(t)
+	out := c.aFollower()
+	c.rigs[c.leader()].mustPropose("before")
+	c.equal(1)
+	c.rigs[out].close()
+	c.cutOff(out)
+	lead := c.rigs[c.leader()]
+	lead.mustPropose("after")
+	known := lead.node.Status().Applied
+	lead.write("missed", 500)
+	c.start(out)
+	c.rigs[out].ready()
+	c.equal(502)
+	if last := c.rigs[out].sm.replayed.Load(); last == 0 || last > known {
+		t.Errorf("entries up to %d were replayed; those up to %d were written before the member was stopped", last, known)
+	}
+}
+
 // Writers at every member while leaders are cut off again and again: each write is
 // carried out exactly once, and what was acknowledged is kept (replication design,
 // section 2).

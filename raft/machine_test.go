@@ -25,6 +25,7 @@ type list struct {
 	large     atomic.Bool // snapshots are largeImages
 	members   int
 	refuse    func(*raftpb.ConfChange) bool // optional: changes that are not valid
+	replayed  atomic.Uint64                 // index of the last entry that Replay got
 	levels    atomic.Pointer[Levels]        // optional: what members have published; otherwise all are Pando
 }
 
@@ -59,6 +60,7 @@ func (l *list) Apply(_, _ uint64, data []byte) (uint64, any, error) {
 }
 
 func (l *list) Replay(index, term uint64, data []byte) error {
+	l.replayed.Store(index)
 	_, _, err := l.Apply(index, term, data)
 	return err
 }

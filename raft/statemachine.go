@@ -17,7 +17,7 @@ type StateMachine interface {
 	// An error stops the node: it is for entries that must not be skipped.
 	Apply(index, term uint64, data []byte) (id uint64, result any, err error)
 	// Replay is Apply for an entry of which nobody waits for the result, and whose data
-	// never changes.
+	// never changes. Before it is published nobody sees anything of the state.
 	Replay(index, term uint64, data []byte) error
 	// Light reports whether applying data takes no longer than a write of one key. Any
 	// goroutine may call it.
