@@ -1,8 +1,10 @@
 package store
 
+import "slices"
+
 // Replay is Apply for a command that was applied before this process began, so that nobody waits for what it gives. If nobody watches
 // either, of all events only those are kept that the history has room for, which saves most of the memory that a long log would
-// leave behind. The command's strings may be parts of its entry (UnmarshalShared).
+// leave behind. So nobody may begin to watch before the next Publish. The command's strings may be parts of its entry (UnmarshalShared).
 func (s *Store) Replay(raftIndex, term uint64, c Command) {
 	s.replaying = s.hub.Watchers() == 0
 	s.Apply(raftIndex, term, c)
@@ -20,8 +22,7 @@ func (s *Store) reuse() {
 			s.spare = append(s.spare, r)
 		}
 	}
-	s.records = s.records[:copy(s.records, s.records[excess:])]
-	s.pending = s.pending[:copy(s.pending, s.pending[excess:])]
+	s.records, s.pending = slices.Delete(s.records, 0, excess), slices.Delete(s.pending, 0, excess)
 }
 
 // spareRecord returns one that was taken back, or a new one.

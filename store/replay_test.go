@@ -63,6 +63,24 @@ func TestReplaySharesNothingForGood(t *testing.T) {
 	}
 }
 
+// What was taken back is not kept where nobody looks.
+func TestReplayKeepsNothingBehind(t *testing.T) {
+	s := imageStore(4)
+	for i := range uint64(11) {
+		s.Replay(i, 1, putKey("/a", "x"))
+	}
+	for _, c := range s.pending[len(s.pending):cap(s.pending)] {
+		if c.Event != nil {
+			t.Errorf("the event of index %d is kept", c.Event.Index())
+		}
+	}
+	for _, r := range s.records[len(s.records):cap(s.records)] {
+		if r != nil {
+			t.Errorf("the record of index %d is kept", r.Index())
+		}
+	}
+}
+
 // Who watches hears of everything.
 func TestReplayTellsWatchers(t *testing.T) {
 	s := imageStore(2)
