@@ -39,6 +39,7 @@ func (o *opened) restoreAtOnce(cfg Config, l layout, sm StateMachine) (*wal.Foun
 		return nil, nil
 	}
 	if err != nil || install == nil {
+		o.entries = nil
 		return nil, log.Close()
 	}
 	if err := o.install(cfg, file, install); err != nil {
