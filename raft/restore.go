@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
@@ -114,17 +113,24 @@ type packedEntry struct {
 	term, index uint64
 }
 
-// packed gives entries the library's form, many of them in one piece of memory.
+// packed gives entries the library's form, many of them in one piece of memory. Of small ones only, because each keeps the data of all.
 func packed(entries []wal.Entry) []*raftpb.Entry {
+	const most, small = 64, 4 << 10
 	ents := make([]*raftpb.Entry, 0, len(entries))
-	for some := range slices.Chunk(entries, 64) {
-		piece := make([]packedEntry, len(some))
-		for i, e := range some {
-			p := &piece[i]
-			p.kind, p.term, p.index = raftpb.EntryType(e.Type), e.Term, e.Index
-			p.Type, p.Term, p.Index, p.Data = &p.kind, &p.term, &p.index, e.Data
-			ents = append(ents, &p.Entry)
+	var piece []packedEntry
+	for _, e := range entries {
+		if len(piece) == 0 {
+			piece = make([]packedEntry, min(most, len(entries)-len(ents)))
 		}
+		p := &piece[0]
+		if len(e.Data) <= small {
+			piece = piece[1:]
+		} else {
+			p = &packedEntry{}
+		}
+		p.kind, p.term, p.index = raftpb.EntryType(e.Type), e.Term, e.Index
+		p.Type, p.Term, p.Index, p.Data = &p.kind, &p.term, &p.index, e.Data
+		ents = append(ents, &p.Entry)
 	}
 	return ents
 }
