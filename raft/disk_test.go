@@ -40,13 +40,17 @@ func TestSnapshotRecordSaysThatItIsCommitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, replay, err := wal.Open(fsys.OS, logDir, wal.Position{}, wal.Options{})
+	log, err := wal.Look(fsys.OS, logDir, wal.Position{}, wal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := log.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	if last := ps[len(ps)-1]; last.Index == 0 || replay.State.Commit < last.Index {
-		t.Errorf("the log knows a snapshot at %d and says that %d is committed", last.Index, replay.State.Commit)
+	if last := ps[len(ps)-1]; last.Index == 0 || log.Replay.State.Commit < last.Index {
+		t.Errorf("the log knows a snapshot at %d and says that %d is committed", last.Index, log.Replay.State.Commit)
 	}
 }
 

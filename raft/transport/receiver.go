@@ -12,7 +12,7 @@ import (
 
 var errNotAMember = errors.New("transport: the sender of a message is not a member")
 
-// receiver is what rafthttp sees of us: it stands between the streams and the Handler.
+// receiver stands between the streams, rafthttp's and those along presence connections, and the Handler.
 type receiver struct{ t *Transport }
 
 var _ rafthttp.Raft = (*receiver)(nil)

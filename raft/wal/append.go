@@ -12,7 +12,7 @@ import (
 
 // Append writes a batch, with one write. ErrNoSpace means that the next segment cannot be prepared: nothing was
 // written, and the same batch may be tried again. After any other error the log is dead: every later call fails, and
-// only Open finds out how much of the batch is there.
+// only Look finds out how much of the batch is there.
 func (w *WAL) Append(b Batch) error {
 	if w.dead != nil {
 		return w.dead

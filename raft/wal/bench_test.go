@@ -57,7 +57,7 @@ func BenchmarkOpen(b *testing.B) {
 			}
 			w.Close()
 			for b.Loop() {
-				w, r, err := Open(nosync.FS, dir, Position{}, Options{})
+				w, r, err := openLog(nosync.FS, dir, Position{}, Options{})
 				if err != nil || len(r.Entries) != n {
 					b.Fatal(err, n)
 				}

@@ -71,7 +71,7 @@ func (s *script) check(r *Replay) error {
 
 // openImage makes sure that a crash image opens twice, and can be written in between.
 func openImage(s *script, dir string) error {
-	w, r, err := Open(nosync.FS, filepath.Join(dir, "wal"), Position{}, small)
+	w, r, err := openLog(nosync.FS, filepath.Join(dir, "wal"), Position{}, small)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func openImage(s *script, dir string) error {
 	if got, _, err := readAsEtcd23(filepath.Join(dir, "wal")); err != nil || equal(got, append(r.Entries, next)) != nil {
 		return fmt.Errorf("etcd 2.3 reads %d entries of %d: %w", len(got), len(r.Entries)+1, err)
 	}
-	w2, again, err := Open(nosync.FS, filepath.Join(dir, "wal"), Position{}, small)
+	w2, again, err := openLog(nosync.FS, filepath.Join(dir, "wal"), Position{}, small)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func reopen(t *testing.T, name string, file []byte) (*Replay, error) {
 	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700), os.WriteFile(name, file, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	w, r, err := Open(nosync.FS, dir, Position{}, small)
+	w, r, err := openLog(nosync.FS, dir, Position{}, small)
 	if err != nil {
 		if b, _ := os.ReadFile(name); !bytes.Equal(b, file) {
 			t.Errorf("a log that was refused (%v) was changed", err)
@@ -146,7 +146,7 @@ func TestDamagedDirectories(t *testing.T) {
 				t.Fatal(names)
 			}
 			change(t, dir, names)
-			if _, _, err := Open(fsys.OS, dir, Position{}, small); !errors.Is(err, ErrDamaged) {
+			if _, _, err := openLog(fsys.OS, dir, Position{}, small); !errors.Is(err, ErrDamaged) {
 				t.Errorf("%v", err)
 			}
 		})
@@ -181,7 +181,7 @@ func TestNoLog(t *testing.T) {
 	if _, err := Exists(fsys.OS, file); err == nil {
 		t.Error("what cannot be looked into counts as no log")
 	}
-	if _, _, err := Open(fsys.OS, dir, Position{}, small); !errors.Is(err, ErrNoWAL) {
+	if _, _, err := openLog(fsys.OS, dir, Position{}, small); !errors.Is(err, ErrNoWAL) {
 		t.Errorf("%v", err)
 	}
 	w := create(t, filepath.Join(dir, "wal"), small)
@@ -194,7 +194,7 @@ func TestNoLog(t *testing.T) {
 	if err := CheckUnlocked(fsys.OS, filepath.Join(dir, "wal")); !errors.Is(err, ErrLocked) {
 		t.Errorf("an open log: %v", err)
 	}
-	if _, _, err := Open(fsys.OS, filepath.Join(dir, "wal"), Position{}, small); !errors.Is(err, ErrLocked) {
+	if _, _, err := openLog(fsys.OS, filepath.Join(dir, "wal"), Position{}, small); !errors.Is(err, ErrLocked) {
 		t.Errorf("%v", err)
 	}
 	w.Close()

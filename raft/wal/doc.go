@@ -19,7 +19,7 @@
 // # Torn or damaged
 //
 // After a crash the last batch may be there in part. It was never acknowledged, so it is cut. Anything else that cannot
-// be read may have been acknowledged, and Open refuses with ErrDamaged. To tell the two apart, disks are taken to write
+// be read may have been acknowledged, and Look refuses with ErrDamaged. To tell the two apart, disks are taken to write
 // sectors of 512 bytes as a whole: a sector of a torn batch is new or it is as before, which is zeros, or, for the
 // first one, the filler. The mark in the first record of a batch says how long the batch is and how many of its
 // sectors are zeros by themselves, and has a checksum of the batch, which covers what etcd's crc leaves out. Thus:

@@ -94,7 +94,7 @@ func killedAt(t *testing.T, root string, at int, want []Entry) bool {
 		}
 		return fsys.Fault{}
 	})
-	w, _, openErr := Open(f, filepath.Join(root, "wal"), Position{}, small)
+	w, _, openErr := openLog(f, filepath.Join(root, "wal"), Position{}, small)
 	if openErr == nil {
 		w.Close()
 	}
@@ -103,7 +103,7 @@ func killedAt(t *testing.T, root string, at int, want []Entry) bool {
 		if err := f.Crash(image, func() bool { return kept }); err != nil {
 			t.Fatal(err)
 		}
-		w, r, err := Open(nosync.FS, filepath.Join(image, "wal"), Position{}, small)
+		w, r, err := openLog(nosync.FS, filepath.Join(image, "wal"), Position{}, small)
 		if err != nil {
 			t.Fatalf("call %d, kept %v: %v", at, kept, err)
 		}
@@ -244,7 +244,7 @@ func TestBackupOfEtcdctl(t *testing.T) {
 	l.record(typeState, appendNumbers(nil, 1, 0, 70))
 	l.record(typeSnapshot, appendNumbers(nil, 50, 1))
 	root, _ := l.put(t, 5000)
-	w, r, err := Open(nosync.FS, filepath.Join(root, "wal"), Position{Index: 50, Term: 1}, small)
+	w, r, err := openLog(nosync.FS, filepath.Join(root, "wal"), Position{Index: 50, Term: 1}, small)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func TestAfterAFailedSync(t *testing.T) {
 	}
 	f.fails = false
 	w.Close()
-	w, r, err := Open(f, dir, Position{}, inline)
+	w, r, err := openLog(f, dir, Position{}, inline)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestAfterAFailedSync(t *testing.T) {
 	appendTo(t, w, Batch{Entries: entries(next, next), Sync: true})
 	w.Close()
 	f.powerCut(t)
-	w, after, err := Open(fsys.OS, dir, Position{}, inline)
+	w, after, err := openLog(fsys.OS, dir, Position{}, inline)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,13 +57,13 @@ func killAt(s *script, at int) (hit bool, err error) {
 	if exists, err := Exists(m, "/wal"); err != nil || !exists {
 		return hit, err
 	}
-	w, before, err := Open(m, "/wal", Position{}, inline)
+	w, before, err := openLog(m, "/wal", Position{}, inline)
 	if err != nil {
 		return hit, err
 	}
 	m.PowerCut(func() bool { return false })
 	w.prep.stop() // what it has open is gone
-	again, after, err := Open(m, "/wal", Position{}, inline)
+	again, after, err := openLog(m, "/wal", Position{}, inline)
 	if err != nil {
 		return hit, fmt.Errorf("it does not open again: %w", err)
 	}

@@ -23,7 +23,7 @@ func Exists(f fsys.FS, dir string) (bool, error) {
 	return len(all) > 0, err
 }
 
-// CheckUnlocked answers ErrLocked if another process uses the log in dir. Open finds that out too, but only after the
+// CheckUnlocked answers ErrLocked if another process uses the log in dir. Look finds that out too, but only after the
 // caller has looked through the snapshots, and it may want to set one aside that is just being written.
 func CheckUnlocked(f fsys.FS, dir string) error {
 	all, err := list(f, dir)
@@ -89,7 +89,7 @@ func (w *WAL) start(cut bool) error {
 }
 
 // Positions returns the snapshots that the log in dir has a record of and can be opened from, oldest first. It changes
-// nothing and takes no lock. What cannot be read it leaves out: Open says what is wrong.
+// nothing and takes no lock. What cannot be read it leaves out: Look says what is wrong.
 func Positions(f fsys.FS, dir string) ([]Position, error) {
 	all, err := list(f, dir)
 	if err != nil {
@@ -126,18 +126,6 @@ func positions(ps []Position, s *segment, first uint64) ([]Position, error) {
 	}
 }
 
-// Open locks the log in dir, reads what is behind a snapshot that Positions named, or everything for the zero Position,
-// and makes it ready for Append: Look and Found.Open in one step. A torn end is cut. Errors are ErrNoWAL, ErrLocked, ErrDamaged,
-// ErrNoSpace, or those of the file system; with all but the last two the directory is as it was.
-func Open(f fsys.FS, dir string, from Position, o Options) (*WAL, *Replay, error) {
-	found, err := Look(f, dir, from, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	w, err := found.Open()
-	return w, found.Replay, err
-}
-
 // Found is a log that was read, is locked and has not been changed. The caller goes on with Open or ends with Close.
 type Found struct {
 	Replay *Replay
@@ -145,7 +133,8 @@ type Found struct {
 	clean  bool // it can be written on in place
 }
 
-// Look reads what Open would and changes nothing. Errors are those of Open.
+// Look locks the log in dir and reads what is behind a snapshot that Positions named, or everything for the zero Position. It changes
+// nothing. Errors are ErrNoWAL, ErrLocked, ErrDamaged, or those of the file system.
 func Look(f fsys.FS, dir string, from Position, o Options) (*Found, error) {
 	w, err := find(f, dir, from, o)
 	if err != nil {
@@ -158,7 +147,8 @@ func Look(f fsys.FS, dir string, from Position, o Options) (*Found, error) {
 	return &Found{Replay: r, wal: w, clean: clean}, nil
 }
 
-// Open makes the log ready for Append. After an error it is closed.
+// Open makes the log ready for Append, and what was read durable. A torn end is cut. After an error, which is ErrNoSpace or one of the file
+// system, the log is closed.
 func (f *Found) Open() (*WAL, error) {
 	if err := f.wal.load(f.clean); err != nil {
 		return nil, errors.Join(err, closeAll(f.wal.segments))

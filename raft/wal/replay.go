@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// Replay is what Open read.
+// Replay is what Look read.
 type Replay struct {
 	Metadata Metadata
 	State    HardState // the last one; zero if there is none

@@ -115,7 +115,7 @@ func TestInstalledSnapshot(t *testing.T) {
 	}
 	appendTo(t, w, Batch{Entries: []Entry{{Term: 7, Index: 51}}})
 	w.Close()
-	if _, _, err := Open(fsys.OS, dir, Position{}, small); !errors.Is(err, ErrDamaged) {
+	if _, _, err := openLog(fsys.OS, dir, Position{}, small); !errors.Is(err, ErrDamaged) {
 		t.Errorf("without the snapshot that the log goes on from: %v", err)
 	}
 	_, r = open(t, dir, at, small)

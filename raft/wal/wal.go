@@ -43,7 +43,7 @@ type Position struct{ Index, Term uint64 }
 // Metadata says whose log it is. It never changes.
 type Metadata struct{ NodeID, ClusterID uint64 }
 
-// Options of Create and Open.
+// Options of Create and Look.
 type Options struct {
 	SegmentSize int64         // bytes, from 4 KiB to 8 MiB; 0 means 8 MiB
 	Retry       time.Duration // between attempts to prepare the next segment; 0 means one second

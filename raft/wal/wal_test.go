@@ -17,6 +17,16 @@ var testMetadata = Metadata{NodeID: 0xcafe, ClusterID: 0xf00d}
 // small keeps test logs small: a segment holds a few batches.
 var small = Options{SegmentSize: minSegment}
 
+// openLog reads a log and makes it ready, as a start does.
+func openLog(f fsys.FS, dir string, from Position, o Options) (*WAL, *Replay, error) {
+	found, err := Look(f, dir, from, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := found.Open()
+	return w, found.Replay, err
+}
+
 func create(t testing.TB, dir string, o Options) *WAL {
 	t.Helper()
 	w, err := Create(fsys.OS, dir, testMetadata, o)
@@ -29,7 +39,7 @@ func create(t testing.TB, dir string, o Options) *WAL {
 
 func open(t testing.TB, dir string, from Position, o Options) (*WAL, *Replay) {
 	t.Helper()
-	w, r, err := Open(fsys.OS, dir, from, o)
+	w, r, err := openLog(fsys.OS, dir, from, o)
 	if err != nil {
 		t.Fatal(err)
 	}

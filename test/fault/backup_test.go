@@ -94,12 +94,16 @@ func TestCommitIndexIsStored(t *testing.T) {
 // stored reads from a copy of the log which entry is the last, and which is the last that it says to be committed.
 func stored(t *testing.T, dir string) (committed, last uint64) {
 	t.Helper()
-	w, replay, err := wal.Open(fsys.OS, filepath.Join(copyTo(t, dir), "member", "wal"), wal.Position{}, wal.Options{})
+	log, err := wal.Look(fsys.OS, filepath.Join(copyTo(t, dir), "member", "wal"), wal.Position{}, wal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := log.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return replay.State.Commit, replay.Entries[len(replay.Entries)-1].Index
+	return log.Replay.State.Commit, log.Replay.Entries[len(log.Replay.Entries)-1].Index
 }
