@@ -285,6 +285,7 @@ func (l *loop) installed(p published) {
 	l.n.snaps.adopt(in.file.File())
 	l.n.log.Info("installed a snapshot", zap.String("from", FormatID(in.message.GetFrom())),
 		zap.Uint64("index", p.index), zap.Uint64("term", p.term), zap.Int64("bytes", in.file.Size))
+	l.publishStatus() // whoever is answered sees it there
 	in.answer <- nil
 }
 
