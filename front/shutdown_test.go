@@ -14,7 +14,7 @@ import (
 
 // Connections that ask for nothing are closed at once, in whatever way they ask for nothing.
 func TestShutdownClosesWhatIsIdle(t *testing.T) {
-	g := newRig(t, nil, Options{})
+	g := newRestlessRig(t, nil, Options{}, patience) // served stays idle
 	fresh, served, half, rested := g.dial(), g.dial(), g.dial(), g.dial()
 	served.send(get("/echo"))
 	served.hears("GET /echo ")
@@ -22,9 +22,10 @@ func TestShutdownClosesWhatIsIdle(t *testing.T) {
 	half.hears("GET /echo ")
 	rested.send(get("/wait"))
 	resp := rested.head()
+	g.eventually("its answer is parked", func() bool { return g.parked() == 1 }) // told before, it would be idle
 	g.bells.ring("", "now")
 	_, _ = io.ReadAll(resp.Body)
-	g.eventually("one is parked", func() bool { return g.parked() == 1 })
+	g.eventually("it rests", func() bool { return g.parked() == 1 })
 	g.eventually("all are there", func() bool { return g.open.Load() == 4 })
 	g.stop(patience)
 	for _, c := range []*client{fresh, served, half, rested} {
