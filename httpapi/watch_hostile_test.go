@@ -55,7 +55,7 @@ func TestALongBodyOfAWatchIsRefused(t *testing.T) {
 
 // Long events are not encoded once for all: six bytes for each one of a value would stay as long as the history.
 func TestLongEventsAreKeptAsTheyAre(t *testing.T) {
-	const events, size = 100, 200_000
+	const events, size = 30, 200_000
 	g := newRig(t, Options{})
 	c := dial(t, g.listen(t))
 	resp := c.get("/v2/keys/k?wait=true&stream=true")

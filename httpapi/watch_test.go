@@ -153,6 +153,7 @@ func TestHTTP10StreamHasNoFraming(t *testing.T) {
 
 // A client that does not read holds up nobody. It is told everything that is still in the history, and then that it is over.
 func TestASlowReaderOfAStreamLosesNothingUntilTheWindowPasses(t *testing.T) {
+	t.Parallel()
 	const kept, size = 50, 1_000_000 // 50 MB: more than sockets hold
 	s := newLone(t, store.Options{Now: fixedTime, HistorySize: kept})
 	g := &rig{s, New(s, Options{Now: fixedTime})}

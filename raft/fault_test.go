@@ -126,6 +126,7 @@ const zeroing = 16 << 10
 // the next start has everything that was acknowledged. Small segments make every
 // call count: each is filled in one write, and the run goes through several.
 func TestAnyFailingCallLosesNothing(t *testing.T) {
+	t.Parallel()
 	calls := tryWithFault(t, 0)
 	segments := 0
 	for _, c := range calls {

@@ -152,6 +152,7 @@ func TestForceNewCluster(t *testing.T) {
 
 // Killed or cut off at any moment, it can be done again.
 func TestForceNewClusterThatIsCutOff(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))

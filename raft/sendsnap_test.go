@@ -104,6 +104,7 @@ func (r *rig) keepWriting(name string) (stop func()) {
 // A follower that fell far behind comes back while writes go on, and what it got as
 // a snapshot it has after a restart.
 func TestFollowerComesBackBySnapshot(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"streamed", "within a message"} {
 		t.Run(mode, func(t *testing.T) {
 			n := 20_000
@@ -240,6 +241,7 @@ func TestLogKeptForASnapshotIsBounded(t *testing.T) {
 // A snapshot that does not get through is sent again, and a leader that loses its
 // office ends the sending.
 func TestSnapshotThatBreaksIsSentAgain(t *testing.T) {
+	t.Parallel()
 	c, senders := holdSnapshots(t, nil)
 	lead, out := c.leader(), c.aFollower()
 	c.cutOff(out)

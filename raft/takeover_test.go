@@ -207,6 +207,7 @@ func TestTakeoverReachesBackToTheSecondSnapshot(t *testing.T) {
 // Killed at any moment, whatever the disk kept, the next start has everything,
 // and the original is there as it was.
 func TestTakeoverThatIsCutOff(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))

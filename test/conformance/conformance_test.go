@@ -13,11 +13,13 @@ import (
 
 // The cases for plain servers, on a fresh Pando.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	conform(t, server.Start(t, server.Options{}))
 }
 
 // A case that Pando is meant to fail, but passes, must go from the list.
 func TestDeviationsAreReal(t *testing.T) {
+	t.Parallel()
 	cases, err := conformance.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -54,6 +56,7 @@ func TestCORS(t *testing.T) {
 
 // The directory of a member of three, whose peers are away.
 func TestNoQuorum(t *testing.T) {
+	t.Parallel()
 	s := server.Launch(t, server.Options{
 		Dir: filepath.Join(fixtures.Unpack(t, fixtures.Etcd238), "cluster-a"), Name: "a", Client: server.FreeAddr(t),
 	})

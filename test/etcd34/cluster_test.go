@@ -101,8 +101,10 @@ func (c *three) fill(t *testing.T, random *rand.Rand, n int) content.State {
 // Three members that etcd 3.4 left behind become three Pandos, whatever is killed on the way: the same members, indexes,
 // times and history on each. What etcd wrote is kept, and etcd goes on with it.
 func TestClusterIsTakenOver(t *testing.T) {
+	t.Parallel()
 	for name, args := range map[string][]string{"log only": nil, "snapshots": {"--snapshot-count=40"}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			seed := uint64(time.Now().UnixNano())
 			t.Logf("seed %d", seed)
 			random := rand.New(rand.NewPCG(seed, 0))

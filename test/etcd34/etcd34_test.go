@@ -67,6 +67,7 @@ func stop(t *testing.T, s *server.Server) {
 // etcd 3.4 starts on Pando's directory. Where there is a snapshot it wants a v3 backend that is at least as new, for
 // which a file with one key will do (etcd-compat spec, section 1). Pando starts on what etcd 3.4 leaves behind.
 func TestEtcd34OnPandosDirectory(t *testing.T) {
+	t.Parallel()
 	for name, args := range map[string][]string{"log only": nil, "snapshots": {"--snapshot-count=50"}} {
 		t.Run(name, func(t *testing.T) {
 			pando, before := fill(t, args...)
@@ -116,6 +117,7 @@ func writeBackend(t *testing.T, dir string) {
 // Pando start a new cluster from the copy (server spec, section 9). There must be a snapshot: from the log, this
 // etcdctl leaves out the old member's own entries, and without them all later ones get lower indexes.
 func TestBackup(t *testing.T) {
+	t.Parallel()
 	pando, before := fill(t, "--snapshot-count=50")
 	running := backup(t, pando.Dir)
 	stop(t, pando)
@@ -217,6 +219,7 @@ func backup(t *testing.T, dir string) (to string) {
 
 // The way back from a takeover: what etcd 3.4 left behind is kept, and etcd 3.4 goes on with it.
 func TestWayBack(t *testing.T) {
+	t.Parallel()
 	there := server.Start(t, server.Options{Binary: etcd, Args: v2})
 	last := content.Fill(t, there.Endpoint, rand.New(rand.NewPCG(7, 8)), 100)
 	before := content.Read(t, there.Endpoint, last)

@@ -20,6 +20,7 @@ import (
 // A directory that is copied while the server writes, snapshots first and then the log, is a backup: it holds at least
 // all that had been acknowledged before.
 func TestCopyOfARunningServer(t *testing.T) {
+	t.Parallel()
 	s, c := server.Start(t, server.Options{Args: []string{"--snapshot-count", "50"}}), content{}
 	index := c.fill(t, s, 100)
 	life, stop := context.WithCancel(t.Context())

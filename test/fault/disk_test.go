@@ -105,6 +105,7 @@ func awaitWrites(t *testing.T, s *server.Server, c content) {
 
 // A disk fills up under a running server, gets room, fills up again, and the server is killed and started on it.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	disk, ok := mount(t, "40m")
 	if !ok {
 		return

@@ -95,6 +95,7 @@ var barriers = []barrier{
 // A directory that this process may not use, whole or in part, is refused and stays as it is; and the commands that the
 // refusals name, one after the other, help.
 func TestDirectoryOfAnotherUser(t *testing.T) {
+	t.Parallel()
 	pando := nobodysPando(t)
 	if pando == "" {
 		return

@@ -10,6 +10,7 @@ import (
 
 // TestReleaseHasNoFaults: what lets tests break a server's disk and clock is not in the binary that users run.
 func TestReleaseHasNoFaults(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string]bool{server.Build(t): false, server.BuildFaults(t): true} {
 		binary, err := os.ReadFile(name)
 		if err != nil {

@@ -75,6 +75,7 @@ func TestAllSnapshotsDamaged(t *testing.T) {
 
 // No snapshot can be read, and the beginning of the log has been removed since: what is left is not the whole.
 func TestAllSnapshotsDamagedAndLogPurged(t *testing.T) {
+	t.Parallel()
 	s, c := server.Start(t, server.Options{Args: []string{"--snapshot-count", "10", "--max-wals", "1", "--max-snapshots", "2"}}), content{}
 	megabyte := string(bytes.Repeat([]byte("m"), 1<<20))
 	purged := func() bool {

@@ -85,6 +85,7 @@ func newestLog(t *testing.T, dir string) string {
 // A power cut in the middle of the last write: nobody was told of it, so it is cut away, wherever it broke. And so it
 // is when that happens once more to the first write after the repair.
 func TestTornLastWrite(t *testing.T) {
+	t.Parallel()
 	s, c := server.Start(t, server.Options{}), content{}
 	index := c.fill(t, s, 20)
 	first := lastWrite(t, s, "/last")

@@ -126,6 +126,7 @@ func TestEmptyLogFile(t *testing.T) {
 
 // A file that is missing between two others held acknowledged writes.
 func TestLogFileMissing(t *testing.T) {
+	t.Parallel()
 	s, c := server.Start(t, server.Options{}), content{}
 	megabyte := string(bytes.Repeat([]byte("m"), 1<<20))
 	for n := range 18 {

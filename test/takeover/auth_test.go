@@ -19,6 +19,7 @@ func as(s *server.Server, user string) *server.Server {
 
 // Users, roles and passwords go on as the etcd knew them: guests read everything, alice writes below /dir, root everything.
 func TestAuthGoesOn(t *testing.T) {
+	t.Parallel()
 	auth := func(name string) bool { return strings.HasPrefix(name, "auth") }
 	each(t, auth, func(t *testing.T, v fixtures.Variant, from origin) {
 		index := v.Index(t).Etcd + from.starting

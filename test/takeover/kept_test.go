@@ -20,6 +20,7 @@ import (
 
 // A directory of etcd 3.x is exchanged for a new one and kept, also when the server is killed on the way.
 func TestEtcd3DirectoriesAreKept(t *testing.T) {
+	t.Parallel()
 	served := func(name string) bool { return name == "nosnap" || name == "snap" }
 	for _, stage := range []string{"member.pando-new", "member.before-pando"} {
 		t.Run("killed at "+stage, func(t *testing.T) {

@@ -20,6 +20,7 @@ const (
 
 // A member whose peers are away shows what it has and promises nothing.
 func TestMembersWithoutQuorum(t *testing.T) {
+	t.Parallel()
 	member := func(name string) bool { return strings.HasPrefix(name, "cluster-") }
 	server.Build(t) // it is not to count as time of a start
 	each(t, member, func(t *testing.T, v fixtures.Variant, _ origin) {

@@ -28,8 +28,8 @@ func TestMain(m *testing.M) {
 
 // tiny is as little as there can be of everything.
 var tiny = measure.Form{
-	Rounds: 1, Duration: 100 * time.Millisecond, Idle: 100 * time.Millisecond, Clients: []int{1, 8},
-	Keys: []int{1000, 2000}, Fills: 1, Watchers: 50, FanOut: 50,
+	Rounds: 1, Duration: 100 * time.Millisecond, Turns: 1, Quiet: 200 * time.Millisecond, Idle: 100 * time.Millisecond,
+	Clients: []int{1, 8}, Keys: []int{1000, 2000}, Fills: 1, Watchers: 50, FanOut: 50,
 }
 
 // TestCompare takes every measure of Pando, and of the etcd that is installed if one is, and looks whether all of it is on the page.

@@ -20,6 +20,8 @@ import (
 type Form struct {
 	Rounds   int           // turns of each subject
 	Duration time.Duration // of one load
+	Turns    int           // that the sides of a comparison take within it
+	Quiet    time.Duration // that a server has next to nothing to do in before it is measured again
 	Idle     time.Duration // that a cluster is watched while it does nothing
 	Clients  []int         // that throughput is measured with
 	Keys     []int         // that servers are filled with, ascending
@@ -31,12 +33,12 @@ type Form struct {
 // Full is what the page is made of, Quick is to try whether everything works.
 var (
 	Full = Form{
-		Rounds: 5, Duration: 4 * time.Second, Idle: 30 * time.Second, Clients: []int{1, 4, 16, 64, 256, 1024},
+		Rounds: 5, Duration: 4 * time.Second, Turns: 4, Quiet: time.Second, Idle: 30 * time.Second, Clients: []int{1, 4, 16, 64, 256, 1024},
 		Keys: []int{1_000, 10_000, 100_000, 1_000_000}, Fills: 2, Watchers: 10_000, FanOut: 8_000,
 	}
 	Quick = Form{
-		Rounds: 2, Duration: 500 * time.Millisecond, Idle: time.Second, Clients: []int{1, 16, 64},
-		Keys: []int{1_000, 10_000, 100_000}, Fills: 1, Watchers: 1000, FanOut: 800,
+		Rounds: 2, Duration: 500 * time.Millisecond, Turns: 4, Quiet: time.Second, Idle: time.Second,
+		Clients: []int{1, 16, 64}, Keys: []int{1_000, 10_000, 100_000}, Fills: 1, Watchers: 1000, FanOut: 800,
 	}
 )
 

@@ -122,16 +122,14 @@ func (t *turn) bySize(s *server.Server, n int) figures {
 	return t.compare("one-key", among(1, 1)).with(t.compare("all-keys", among(n, few)))
 }
 
-// compareTurns is how often the sides of a comparison take turns, so that what else the machine does falls on both.
-const compareTurns = 4
-
-// compare finds what requests cost with and without something, and in what ratio. take loads either side for a while.
+// compare finds what requests cost with and without something, and in what ratio. take loads either side for a while; they take
+// turns, so that what else the machine does falls on both.
 func (t *turn) compare(what string, take func(workload string, d time.Duration) (with, without load)) figures {
 	found := figures{values: map[string]float64{}}
 	for _, workload := range []string{"get", "put"} {
 		var with, without cost
-		for range compareTurns {
-			w, wo := take(workload, t.bench.Form.Duration/compareTurns)
+		for range t.bench.Form.Turns {
+			w, wo := take(workload, t.bench.Form.Duration/time.Duration(t.bench.Form.Turns))
 			with.add(w)
 			without.add(wo)
 		}

@@ -71,7 +71,7 @@ func mostResident(s *server.Server) (stop func() float64) {
 }
 
 // settle waits until a server has done what its load has left behind, such as a snapshot: until it uses less than a
-// twentieth of a core for a second, or for half a minute.
+// twentieth of a core for as long as the form says, or for thirty times that.
 func (t *turn) settle(s *server.Server) {
 	const times = 30
 	var before time.Duration
@@ -80,11 +80,11 @@ func (t *turn) settle(s *server.Server) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if now-before < time.Second/20 {
+		if now-before < t.bench.Form.Quiet/20 {
 			return
 		}
 		before = now
-		pause(t.ctx, time.Second)
+		pause(t.ctx, t.bench.Form.Quiet)
 	}
 }
 
