@@ -75,6 +75,7 @@ func run(cfg *config.Config, log *zap.Logger, levels *logLevels) (os.Signal, err
 	if err != nil {
 		return nil, err
 	}
+	letGarbageGather()
 	notify(daemon.SdNotifyReady, log)
 	var sig os.Signal
 	select {
