@@ -24,7 +24,7 @@ func runHealth(args []string, out, errOut io.Writer) int {
 	if err != nil {
 		return refuse(err, out, errOut)
 	}
-	ctx, cancel := context.WithTimeout(noContext, healthPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), healthPatience)
 	defer cancel()
 	answer, err := askHealth(ctx, cfg)
 	if err != nil {

@@ -29,14 +29,6 @@ func newLogger(cfg *config.Config) (*zap.Logger, *logLevels) {
 	return zap.New(&levelled{out, levels}), levels
 }
 
-// The names of the loggers are those of etcd's packages, because --log-package-levels goes by them.
-const (
-	logServer    = "etcdserver"
-	logAPI       = "etcdhttp"
-	logEngine    = "raft"
-	logTransport = "rafthttp"
-)
-
 // logLevels are the lowest levels that are logged: one, and others for single packages. Any goroutine may use it.
 type logLevels struct{ now atomic.Pointer[levelTable] }
 

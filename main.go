@@ -15,6 +15,7 @@ import (
 
 	"pando/config"
 	"pando/raft"
+	"pando/server"
 )
 
 func main() {
@@ -39,7 +40,7 @@ func main() {
 	for _, n := range cfg.Notes {
 		log.Log(n.Level, n.Text)
 	}
-	sig, err := run(cfg, log, levels)
+	sig, err := run(cfg, log, levels.setNamed)
 	if errors.Is(err, raft.ErrRemoved) { // what was asked for, so that nobody starts it again
 		log.Info(err.Error())
 		log.Info("the data-dir used by this member must be removed.")
@@ -70,8 +71,9 @@ func refuse(err error, out, errOut io.Writer) int {
 // run starts a member or a proxy and closes it again when a signal comes or it
 // fails. It returns the signal that ended it, or why it could not go on. A second
 // signal ends the process at once.
-func run(cfg *config.Config, log *zap.Logger, levels *logLevels) (os.Signal, error) {
-	p, err := begin(cfg, log, levels)
+func run(cfg *config.Config, log *zap.Logger, setLogLevel func(name string) bool) (os.Signal, error) {
+	var signals <-chan os.Signal
+	p, err := server.Start(cfg, server.Options{Logger: log, SetLogLevel: setLogLevel, Opening: func() { signals = watchSignals() }})
 	if err != nil {
 		return nil, err
 	}
@@ -79,11 +81,11 @@ func run(cfg *config.Config, log *zap.Logger, levels *logLevels) (os.Signal, err
 	notify(daemon.SdNotifyReady, log)
 	var sig os.Signal
 	select {
-	case sig = <-p.signals():
+	case sig = <-signals:
 		signal.Reset(stopSignals...)
 		log.Info("received "+sig.String()+" signal, shutting down...", zap.String("signal", sig.String()))
-	case <-p.failed():
+	case <-p.Failed():
 	}
 	notify(daemon.SdNotifyStopping, log)
-	return sig, p.close()
+	return sig, p.Close()
 }

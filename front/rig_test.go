@@ -175,7 +175,7 @@ func (l counted) Accept() (net.Conn, error) {
 	return &testConn{Conn: c, rig: l.rig}, nil
 }
 
-// testConn is what main's limitedConn is.
+// testConn is what the server's limitedConn is.
 type testConn struct {
 	net.Conn
 	rig    *rig

@@ -1,11 +1,10 @@
-package main
+package server
 
 import (
 	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 
 	"go.uber.org/zap"
@@ -13,20 +12,18 @@ import (
 	"pando/front"
 )
 
-// process is what runs until it is told to stop: a member or a proxy.
-type process interface {
-	// signals are those that end it.
-	signals() <-chan os.Signal
-	// failed is closed when it cannot go on; close then says why.
-	failed() <-chan struct{}
-	// close stops it and waits until it has stopped.
-	close() error
-}
+// The loggers' names.
+const (
+	logServer    = "etcdserver"
+	logAPI       = "etcdhttp"
+	logEngine    = "raft"
+	logTransport = "rafthttp"
+)
 
 // service is what a member and a proxy have in common: ports that are served, and an end.
 type service struct {
-	log  *zap.Logger
-	stop <-chan os.Signal
+	logs *zap.Logger     // of which each package gets one with its name
+	log  *zap.Logger     // the server's own
 	wg   *sync.WaitGroup // its goroutines
 
 	fatal   chan struct{} // closed at the first fatal error
@@ -34,11 +31,9 @@ type service struct {
 	failing *sync.Once
 }
 
-func newService(log *zap.Logger) service {
-	return service{log: log, wg: new(sync.WaitGroup), fatal: make(chan struct{}), failing: new(sync.Once)}
+func newService(logs *zap.Logger) service {
+	return service{logs: logs, log: logs.Named(logServer), wg: new(sync.WaitGroup), fatal: make(chan struct{}), failing: new(sync.Once)}
 }
-
-func (s *service) signals() <-chan os.Signal { return s.stop }
 
 // serve answers on the listeners until the port is shut down.
 func (s *service) serve(ls listeners, port *http.Server, kind string, secured *tls.Config) {
@@ -79,7 +74,8 @@ func (s *service) fail(err error) {
 	})
 }
 
-func (s *service) failed() <-chan struct{} { return s.fatal }
+// Failed implements Process.
+func (s *service) Failed() <-chan struct{} { return s.fatal }
 
 // why is the reason if the service has failed, or else how it ended.
 func (s *service) why(err error) error {

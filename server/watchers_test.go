@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"bufio"
@@ -33,11 +33,11 @@ func startHere(t testing.TB, args ...string) (s *server, addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err = start(cfg, zap.NewNop(), &logLevels{}); err != nil {
+	if s, err = start(cfg, Options{Logger: zap.NewNop()}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.close(); err != nil {
+		if err := s.Close(); err != nil {
 			t.Errorf("closing the server: %v", err)
 		}
 	})

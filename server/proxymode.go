@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -23,11 +23,13 @@ type proxyServer struct {
 }
 
 // startProxy binds the ports, finds members to begin with and serves.
-func startProxy(cfg *config.Config, log *zap.Logger) (process, error) {
+func startProxy(cfg *config.Config, o Options) (Process, error) {
 	connections, err := config.CheckFDLimit(2 * cfg.Limits.Connections)
 	if err != nil {
 		return nil, err
 	}
+	parts := newService(o.Logger)
+	log := parts.log
 	certs, err := loadCertificates(cfg, log)
 	if err != nil {
 		return nil, err
@@ -36,7 +38,7 @@ func startProxy(cfg *config.Config, log *zap.Logger) (process, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &proxyServer{service: newService(log)}
+	s := &proxyServer{service: parts}
 	asking := certs.peerClient(joinTimeout)
 	s.proxy, err = proxy.New(noContext, proxy.Config{
 		FS: hostFS(), DataDir: cfg.DataDir,
@@ -52,7 +54,7 @@ func startProxy(cfg *config.Config, log *zap.Logger) (process, error) {
 		clients.close()
 		return nil, fsys.Advise(hostFS(), err, cfg.DataDir)
 	}
-	s.stop = watchSignals()
+	o.opening()
 	// Each client may need a connection to a member.
 	clients.limit(max(1, connections/2))
 	h := httpapi.WithCORS(cfg.CORS, s.proxy)
@@ -67,8 +69,8 @@ func startProxy(cfg *config.Config, log *zap.Logger) (process, error) {
 	return s, nil
 }
 
-// close stops the proxy: watches are cut, because nothing else would end them; other requests get their answers.
-func (s *proxyServer) close() error {
+// Close implements Process: watches are cut, because nothing else would end them; other requests get their answers.
+func (s *proxyServer) Close() error {
 	ctx, cancel := context.WithTimeout(noContext, drain)
 	defer cancel()
 	s.proxy.StopWatches()

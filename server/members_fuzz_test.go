@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"net/http"
@@ -24,7 +24,7 @@ func FuzzTakeChange(f *testing.F) {
 			t.Fatal(status)
 		}
 		select {
-		case <-s.failed():
+		case <-s.Failed():
 			t.Fatal(s.reason)
 		case <-s.node.Done():
 			t.Fatal("the member has stopped")

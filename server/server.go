@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -57,46 +57,47 @@ type server struct {
 
 // start binds the ports, opens the data directory and begins to serve. Keys wait
 // until the log has been replayed; version, health and members answer at once.
-func start(cfg *config.Config, log *zap.Logger, levels *logLevels) (*server, error) {
+func start(cfg *config.Config, o Options) (*server, error) {
 	connections, err := config.CheckFDLimit(cfg.Limits.Connections)
 	if err != nil {
 		return nil, err
 	}
-	certs, err := loadCertificates(cfg, log)
+	parts := newService(o.Logger)
+	certs, err := loadCertificates(cfg, parts.log)
 	if err != nil {
 		return nil, err
 	}
-	clients, err := listen(cfg.ListenClient, log)
+	clients, err := listen(cfg.ListenClient, parts.log)
 	if err != nil {
 		return nil, err
 	}
-	peers, err := listen(cfg.ListenPeer, log)
+	peers, err := listen(cfg.ListenPeer, parts.log)
 	if err != nil {
 		clients.close()
 		return nil, err
 	}
 	s := &server{
-		service: newService(log), cfg: cfg, certs: certs, clients: clients,
+		service: parts, cfg: cfg, certs: certs, clients: clients,
 		store: store.New(store.Options{HistorySize: cfg.EventHistory, Now: hostTime}),
 		open:  make(chan struct{}), elected: make(chan struct{}, 1),
 	}
 	s.metrics = metrics.New(config.VersionName(), s.store.Hub().Span, s.state)
 	s.life, s.cancel = context.WithCancel(noContext)
-	s.peers = newPeers(s.store, log)
-	s.peers.certs = certs.peers
-	s.machine = &machine{store: s.store, peers: s.peers, log: log}
+	s.peers = newPeers(s.store, s.log)
+	s.peers.certs, s.peers.transportLog = certs.peers, s.logs.Named(logTransport)
+	s.machine = &machine{store: s.store, peers: s.peers, log: s.log}
 	if err := s.startNode(); err != nil {
 		clients.close()
 		peers.close()
 		return nil, err
 	}
-	s.stop = watchSignals()
+	o.opening()
 	clients.limit(connections)
 	peers.wrap(transport.NewListener)
 	peers.limit(peerConnections)
-	s.auth = auth.NewService(s, log)
-	s.serveAPI(s.api(levels))
-	s.membersPort = httpapi.NewHTTPServer(s.peerHandler(), log, peerLimits())
+	s.auth = auth.NewService(s, s.log)
+	s.serveAPI(s.api(o.SetLogLevel))
+	s.membersPort = httpapi.NewHTTPServer(s.peerHandler(), s.log, peerLimits())
 	follow := s.membersPort.ConnState
 	s.membersPort.ConnState = func(c net.Conn, state http.ConnState) {
 		follow(c, state)
@@ -114,7 +115,7 @@ func (s *server) serveAPI(api http.Handler) {
 	s.clientPort = httpapi.NewHTTPServer(api, s.log, limits)
 	s.front = front.New(api, front.Options{
 		HeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout, BodyTimeout: bodyTimeout,
-		HeaderBytes: limits.HeaderBytes, Logger: s.log.Named(logAPI),
+		HeaderBytes: limits.HeaderBytes, Logger: s.logs.Named(logAPI),
 		Elsewhere: func(path string) bool { return strings.HasPrefix(path, "/debug/") }, // a profile lasts as long as asked for
 	})
 	s.serveClients(s.clients, s.front, s.clientPort, s.certs.clients.Server(clientProtocols(s.cfg.ClientTLS)...))
@@ -136,7 +137,7 @@ func (s *server) startNode() error {
 		Transport: s.peers, Snapshots: s.peers,
 		Barrier:       barrier,
 		SnapshotCount: cfg.SnapshotCount, MaxSnapshots: cfg.MaxSnapshots, MaxWALs: cfg.MaxWALs,
-		Logger: s.log.Named(logEngine), Observer: engineObserver{s.metrics, s.elected},
+		Logger: s.logs.Named(logEngine), Observer: engineObserver{s.metrics, s.elected},
 	}, s.machine)
 	if err != nil {
 		return err
@@ -174,12 +175,12 @@ const peerConnections = 100
 // drain is how long requests that are under way may take when the server stops.
 const drain = 3 * time.Second
 
-// close stops the server. The order matters: the leadership is handed over while
+// Close implements Process. The order matters: the leadership is handed over while
 // this member can still vouch for it; watches are ended, because nothing else
 // would end them; the requests under way get their answers, which need the
 // engine and its connections; then the engine writes its last word and lets go
 // of the data directory.
-func (s *server) close() error {
+func (s *server) Close() error {
 	s.cancel()
 	ctx, cancel := context.WithTimeout(noContext, drain)
 	defer cancel()

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -23,11 +23,12 @@ import (
 // stands between the engine, which starts first, and the transport, which needs
 // to know who we are: messages that come before are lost, as on a network.
 type peers struct {
-	log   *zap.Logger
-	store *store.Store
-	stats *peerstats.Stats
-	node  *raft.Node
-	certs *tlsconfig.Source // for https peer URLs; set before start
+	log          *zap.Logger
+	store        *store.Store
+	stats        *peerstats.Stats
+	node         *raft.Node
+	certs        *tlsconfig.Source // for https peer URLs; set before start, as is the transport's logger
+	transportLog *zap.Logger
 
 	transport atomic.Pointer[transport.Transport]
 
@@ -52,7 +53,7 @@ func (p *peers) start(node *raft.Node, own []string, election time.Duration, joi
 	st := node.Status()
 	t, err := transport.New(transport.Config{
 		MemberID: st.MemberID, ClusterID: st.ClusterID, PeerURLs: own,
-		Handler: p, Logger: p.log.Named(logTransport).WithOptions(zap.IncreaseLevel(zap.WarnLevel)), Broken: node.ConnectionLost, TLS: p.certs,
+		Handler: p, Logger: p.transportLog.WithOptions(zap.IncreaseLevel(zap.WarnLevel)), Broken: node.ConnectionLost, TLS: p.certs,
 		Silence:         election / 2,
 		ReceiveSnapshot: node.ReceiveSnapshot,
 		Expelled:        func(error) { node.Expelled() },

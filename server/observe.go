@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -32,12 +32,12 @@ func (s *statistics) Follower(id uint64) peerstats.Follower { return s.peers.sta
 func (s *statistics) Operations() store.Stats { return s.store.Stats() }
 
 // api is the handler of the client port.
-func (s *server) api(levels *logLevels) http.Handler {
+func (s *server) api(setLogLevel func(name string) bool) http.Handler {
 	return httpapi.New(s, httpapi.Options{
-		CORS: s.cfg.CORS, Auth: s.auth, Logger: s.log.Named(logAPI), Slow: s.cfg.SlowRequest, Pprof: s.cfg.EnablePprof,
+		CORS: s.cfg.CORS, Auth: s.auth, Logger: s.logs.Named(logAPI), Slow: s.cfg.SlowRequest, Pprof: s.cfg.EnablePprof,
 		Now: hostTime, Limits: portLimits(s.cfg),
 		Observer: s.metrics, Metrics: s.metrics, Statistics: &statistics{s, time.Now()},
-		EngineStatus: s.engineStatus, SetLogLevel: levels.setNamed,
+		EngineStatus: s.engineStatus, SetLogLevel: setLogLevel,
 	})
 }
 

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"errors"
@@ -24,8 +24,35 @@ const (
 	proxyRole role = "proxy"
 )
 
-// begin starts what the data directory belongs to or, if it is empty, what the flags ask for (server spec, section 4).
-func begin(cfg *config.Config, log *zap.Logger, levels *logLevels) (process, error) {
+// Options are what the process gives a server.
+type Options struct {
+	// Logger is told what happens, under the names of etcd's packages, because --log-package-levels goes by them.
+	Logger *zap.Logger
+	// SetLogLevel is httpapi's.
+	SetLogLevel func(name string) bool
+	// Opening is called when a start can no longer fail, before the first client is answered. Until then the process may end at
+	// any moment. nil: nobody wants to know.
+	Opening func()
+}
+
+func (o Options) opening() {
+	if o.Opening != nil {
+		o.Opening()
+	}
+}
+
+// Process is what runs until it is told to stop: a member or a proxy.
+type Process interface {
+	// Failed is closed when it cannot go on; Close then says why.
+	Failed() <-chan struct{}
+	// Close stops it and waits until it has stopped, some seconds at most. It is called once.
+	Close() error
+}
+
+// Start starts what the data directory belongs to or, if it is empty, what the flags ask for (server spec, section 4).
+// What could not be started has let go of everything.
+func Start(cfg *config.Config, o Options) (Process, error) {
+	log := o.Logger.Named(logServer)
 	who, err := roleOf(cfg.DataDir, log)
 	if err != nil {
 		return nil, err
@@ -37,15 +64,15 @@ func begin(cfg *config.Config, log *zap.Logger, levels *logLevels) (process, err
 		log.Warn("discovery ignored since the proxy has already been initialized", zap.String("token", config.Redacted(d.URL)), zap.String("domain", d.SRV))
 	}
 	if who == proxyRole || who == nobody && cfg.ProxyMode {
-		return startProxy(cfg, log)
+		return startProxy(cfg, o)
 	}
-	s, err := start(cfg, log, levels)
+	s, err := start(cfg, o)
 	if err == nil {
 		return s, nil
 	}
 	if errors.Is(err, discovery.ErrFull) && cfg.Discovery.FallBackToProxy {
 		log.Info("discovery cluster full, falling back to proxy")
-		return startProxy(cfg, log)
+		return startProxy(cfg, o)
 	}
 	var failed *discovery.JoinError
 	if errors.As(err, &failed) {
