@@ -19,7 +19,7 @@ func limitMemory(cfg *config.Config) {
 
 const (
 	// leastGarbage is how much garbage there may be before it is looked for, however little is in use: in bytes.
-	leastGarbage = 16 << 20
+	leastGarbage = 12 << 20
 	// usualPercent is how much there may be otherwise, of what is in use: Go's own measure.
 	usualPercent = 100
 )
