@@ -63,6 +63,18 @@ func TestReplaySharesNothingForGood(t *testing.T) {
 	}
 }
 
+// What Apply answered stays as it was, however much is replayed behind it.
+func TestReplayLeavesAnswersAlone(t *testing.T) {
+	s := imageStore(2)
+	answered := s.Apply(1, 1, putKey("/a", "answered")).Event
+	for i := range uint64(20) {
+		s.Replay(2+i, 1, putKey("/b", "replayed"))
+	}
+	if answered.Node.Key != "/1/a" || *answered.Node.Value != "answered" || answered.Index() != 1 {
+		t.Errorf("%+v", answered.Node)
+	}
+}
+
 // What was taken back is not kept where nobody looks.
 func TestReplayKeepsNothingBehind(t *testing.T) {
 	s := imageStore(4)

@@ -64,7 +64,9 @@ func compare(t *testing.T, c children, want map[string]*Node) {
 	if (c.root == nil) != (len(want) == 0) {
 		t.Fatalf("the root is %v", c.root)
 	}
-	checkPages(t, c.root)
+	if checkPages(t, c.root); c.root != nil && !c.root.leaf() && len(c.root.pages) == 1 {
+		t.Fatal("a root that leads to one page")
+	}
 }
 
 // checkPages holds pages to their bounds.
@@ -111,5 +113,29 @@ func TestChildrenInOrder(t *testing.T) {
 	}
 	if count(c.root); leaves > 100 {
 		t.Errorf("%d leaves for %d names", leaves, names)
+	}
+}
+
+// TestChildrenInOrderGo: what was left full, with branches of a single page at the end, is taken out again from either side.
+func TestChildrenInOrderGo(t *testing.T) {
+	const names = 2 * maxNodes * maxPages
+	for _, last := range []bool{false, true} {
+		c, want := children{}, map[string]*Node{}
+		for i := range names {
+			n := NewFile(fmt.Sprintf("%06d", i), "", Attr{})
+			c.set(n, 0)
+			want[n.Name()] = n
+		}
+		for i := range names {
+			if last {
+				i = names - 1 - i
+			}
+			name := fmt.Sprintf("%06d", i)
+			if got := c.delete(name, 1); got != want[name] {
+				t.Fatalf("delete %s took %v", name, got)
+			}
+			delete(want, name)
+			compare(t, c, want)
+		}
 	}
 }
