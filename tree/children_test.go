@@ -93,6 +93,33 @@ func checkPages(t *testing.T, p *page) (depth int) {
 	return depth + 1
 }
 
+func leaves(p *page) (n int) {
+	if p.leaf() {
+		return 1
+	}
+	for _, child := range p.pages {
+		n += leaves(child)
+	}
+	return n
+}
+
+// TestChildrenGo: pages become fewer when their nodes do.
+func TestChildrenGo(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	var c children
+	const names, stay = 6000, 300
+	for i := range names {
+		c.set(NewFile(fmt.Sprint(i), "", Attr{}), 0)
+	}
+	for _, i := range rand.New(rand.NewPCG(seed, 0)).Perm(names)[stay:] {
+		c.delete(fmt.Sprint(i), 0)
+	}
+	if n := leaves(c.root); c.len != stay || n > stay/4 {
+		t.Errorf("%d leaves for %d names", n, c.len)
+	}
+}
+
 // TestChildrenInOrder leaves pages full.
 func TestChildrenInOrder(t *testing.T) {
 	var c children
@@ -100,19 +127,8 @@ func TestChildrenInOrder(t *testing.T) {
 	for i := range names {
 		c.set(NewFile(fmt.Sprintf("%06d", i), "", Attr{}), 0)
 	}
-	leaves := 0
-	var count func(p *page)
-	count = func(p *page) {
-		if p.leaf() {
-			leaves++
-			return
-		}
-		for _, child := range p.pages {
-			count(child)
-		}
-	}
-	if count(c.root); leaves > 100 {
-		t.Errorf("%d leaves for %d names", leaves, names)
+	if n := leaves(c.root); n > 100 {
+		t.Errorf("%d leaves for %d names", n, names)
 	}
 }
 
