@@ -43,6 +43,7 @@ func TestReplaySharesNothingForGood(t *testing.T) {
 	for _, entry := range []Command{
 		{Method: MethodPut, Path: "/1/dir/key", Val: "value", Expiration: imageClock.UnixNano()},
 		{Method: MethodPut, Path: "/1/empty"},
+		{Method: MethodPut, Path: "/1/made", Dir: true},
 		{Method: MethodPut, Path: "/1/due", Expiration: imageClock.UnixNano()},
 	} {
 		data := entry.Marshal()
