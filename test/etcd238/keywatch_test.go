@@ -9,7 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"pando/test/server"
 )
 
 // twoWatches are the same watch at both servers.
@@ -25,8 +26,8 @@ type twoWatches struct {
 	done sync.WaitGroup
 }
 
-// watch opens one at both servers, whose index is the given one.
-func (s *sideBySide) watch(index uint64) *twoWatches {
+// randomWatch opens one at both servers, whose index is the given one.
+func (s *sideBySide) randomWatch(index uint64) *twoWatches {
 	w := &twoWatches{path: strings.TrimSuffix(keyPath(s.random), "/"), recursive: s.random.IntN(2) == 0}
 	v := url.Values{"wait": {"true"}, "recursive": {fmt.Sprint(w.recursive)}}
 	switch s.random.IntN(3) {
@@ -39,7 +40,12 @@ func (s *sideBySide) watch(index uint64) *twoWatches {
 	if !w.past {
 		v.Set("stream", fmt.Sprint(s.random.IntN(3) == 0))
 	}
-	w.request = keyRequest{method: "GET", target: "/v2/keys" + (&url.URL{Path: w.path}).EscapedPath() + "?" + v.Encode()}
+	w.open(s, v)
+	return w
+}
+
+func (w *twoWatches) open(s *sideBySide, parameters url.Values) {
+	w.request = keyRequest{method: "GET", target: "/v2/keys" + (&url.URL{Path: w.path}).EscapedPath() + "?" + parameters.Encode()}
 	var ctx context.Context
 	ctx, w.cancel = context.WithCancel(s.t.Context())
 	for i, server := range s.servers {
@@ -53,8 +59,10 @@ func (s *sideBySide) watch(index uint64) *twoWatches {
 			w.read(i, resp.Body)
 		})
 	}
-	return w
 }
+
+// end stands behind an answer that ended well.
+const end = "the end"
 
 // read adds what comes, and its end, to what was got from a server.
 func (w *twoWatches) read(server int, from io.Reader) {
@@ -64,7 +72,7 @@ func (w *twoWatches) read(server int, from io.Reader) {
 		w.mu.Lock()
 		w.got[server] += string(buf[:n])
 		if err == io.EOF {
-			w.got[server] += "end"
+			w.got[server] += end
 		}
 		w.mu.Unlock()
 		if err != nil {
@@ -73,23 +81,20 @@ func (w *twoWatches) read(server int, from io.Reader) {
 	}
 }
 
-// same waits until both were told the same, for so long, and ends the watches.
-func (w *twoWatches) same(t *testing.T, patience time.Duration) {
+// same waits until both were told the same, all of it if ended is true, and ends the watches.
+func (w *twoWatches) same(t *testing.T, ended bool) {
 	t.Helper()
 	defer w.done.Wait()
 	defer w.cancel()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	server.Await(t, w.request.String(), patience, func() error {
 		w.mu.Lock()
+		defer w.mu.Unlock()
 		pando, etcd := masked(w.got[0]), masked(w.got[1])
-		w.mu.Unlock()
-		if pando == etcd || w.documented(pando, etcd) {
-			return
+		if pando == etcd && (!ended || strings.HasSuffix(etcd, end)) || w.documented(pando, etcd) {
+			return nil
 		}
-		if time.Now().After(deadline) {
-			t.Errorf("%v:\netcd  %s\nPando %s", w.request, etcd, pando)
-			return
-		}
-	}
+		return fmt.Errorf("\netcd  %s\nPando %s", etcd, pando)
+	})
 }
 
 var removal = regexp.MustCompile(`\{"action":"(?:delete|expire)","node":\{"key":"([^"]*)"`)

@@ -1,9 +1,10 @@
 package etcd238
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"testing"
@@ -54,9 +55,11 @@ func (s *sideBySide) start() {
 // round has watches and requests, perhaps with keys that expire and a restart.
 func (s *sideBySide) round() {
 	index := s.index(0)
+	last := &twoWatches{path: "/last"}
+	last.open(s, url.Values{"wait": {"true"}})
 	var watches []*twoWatches
 	for range s.random.IntN(30) {
-		watches = append(watches, s.watch(index))
+		watches = append(watches, s.randomWatch(index))
 	}
 	for range 20 + s.random.IntN(200) {
 		index = s.ask(randomKeyRequest(s.random, index))
@@ -64,9 +67,10 @@ func (s *sideBySide) round() {
 	if s.random.IntN(3) == 0 {
 		s.expire()
 	}
-	time.Sleep(100 * time.Millisecond) // for what only one of them tells; what both tell is waited for
+	s.ask(keyRequest{method: "PUT", target: "/v2/keys/last"})
+	last.same(s.t, true) // who has been told of it has told the others of all that came before
 	for _, w := range watches {
-		w.same(s.t, 10*time.Second)
+		w.same(s.t, false)
 	}
 	s.same()
 	if s.random.IntN(3) == 0 && !s.t.Failed() {
@@ -107,24 +111,23 @@ func (s *sideBySide) ask(r keyRequest) (index uint64) {
 // index waits until both are at the same index, which is not below least.
 func (s *sideBySide) index(least uint64) (index uint64) {
 	s.t.Helper()
-	nothing := keyRequest{method: http.MethodGet, target: "/v2/keys/nothing"}
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	server.Await(s.t, "the same index", patience, func() error {
 		var both [2]uint64
 		for i, server := range s.servers {
-			answer, err := nothing.answer(s.t.Context(), server.Endpoint)
+			answer, err := keyRequest{method: "GET", target: "/v2/keys/nothing"}.answer(s.t.Context(), server.Endpoint)
 			if err != nil {
-				s.t.Fatal(err)
+				return err
 			}
 			if m := etcdIndex.FindStringSubmatch(answer); m != nil {
 				both[i], _ = strconv.ParseUint(m[1], 10, 64)
 			}
 		}
-		if both[0] == both[1] && both[0] >= least {
-			return both[0]
+		if index = both[0]; index != both[1] || index < least {
+			return fmt.Errorf("%v, and not below %d", both, least)
 		}
-	}
-	s.t.Fatalf("they do not come to the same index")
-	return 0
+		return nil
+	})
+	return index
 }
 
 var (
@@ -157,13 +160,13 @@ func (s *sideBySide) expire() {
 		s.ask(keyRequest{method: "PUT", target: path, content: formType, form: fmt.Sprintf("ttl=%d&dir=%s&prevExist=%s",
 			s.random.IntN(3), randomBool(s.random), pick(s.random, "true", "false", "false"))})
 	}
-	for _, server := range s.servers {
-		for deadline := time.Now().Add(30 * time.Second); soon.MatchString(get(s.t, server.Endpoint, "/v2/keys/?recursive=true")); {
-			if time.Now().After(deadline) {
-				s.t.Fatal("what is due does not expire")
+	for _, one := range s.servers {
+		server.Await(s.t, "expiration", patience, func() error {
+			if what := soon.FindString(get(s.t, one.Endpoint, "/v2/keys/?recursive=true")); what != "" {
+				return errors.New(what)
 			}
-			time.Sleep(20 * time.Millisecond)
-		}
+			return nil
+		})
 	}
 }
 
