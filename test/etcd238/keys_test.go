@@ -55,13 +55,15 @@ func head(resp *http.Response) string {
 
 var (
 	expiration = regexp.MustCompile(`"expiration":"[^"]*"`)
-	ttlValue   = regexp.MustCompile(`"ttl":(-?)\d+`)
-	ttlField   = regexp.MustCompile(`,"ttl":-?\d+`)
+	ttlValue   = regexp.MustCompile(`"ttl":\d+`)
+	overdue    = regexp.MustCompile(`,"ttl":-\d+`)
+	ttlMasked  = regexp.MustCompile(`,"ttl":N`)
 )
 
-// masked leaves out when exactly nodes are due.
+// masked leaves out when exactly nodes are due, and whether they go late.
 func masked(body string) string {
-	return ttlValue.ReplaceAllString(expiration.ReplaceAllString(body, `"expiration":"T"`), `"ttl":${1}N`)
+	body = expiration.ReplaceAllString(overdue.ReplaceAllString(body, ""), `"expiration":"T"`)
+	return ttlValue.ReplaceAllString(body, `"ttl":N`)
 }
 
 // answer returns what endpoint answers.
@@ -175,6 +177,12 @@ func randomParameters(random *rand.Rand, method string, index uint64) url.Values
 	return v
 }
 
+// mangled spoils a query or a form.
+func mangled(random *rand.Rand, parameters string) string {
+	at := random.IntN(len(parameters) + 1)
+	return parameters[:at] + pick(random, ";", "%", "%4", "%zz", "&", "&&", "=", "==", "+", "?", "%3B", "%26", "%00", "%ff", "/", "value") + parameters[at:]
+}
+
 // randomKeyRequest draws a request to a store that is at index.
 func randomKeyRequest(random *rand.Rand, index uint64) keyRequest {
 	r := keyRequest{method: pick(random, "PUT", "PUT", "PUT", "PUT", "POST", "DELETE", "DELETE", "GET", "GET", "HEAD")}
@@ -182,7 +190,11 @@ func randomKeyRequest(random *rand.Rand, index uint64) keyRequest {
 		r.method = pick(random, "PATCH", "OPTIONS", "get", "FOO")
 	}
 	r.target = keyTarget(random, keyPath(random))
-	parameters := randomParameters(random, r.method, index).Encode()
+	v := randomParameters(random, r.method, index)
+	parameters := v.Encode()
+	if r.method != "GET" && !v.Has("ttl") && random.IntN(40) == 0 {
+		parameters = mangled(random, parameters)
+	}
 	if r.method != "PUT" && r.method != "POST" || random.IntN(4) == 0 {
 		r.target += "?" + parameters
 		return r
@@ -190,10 +202,9 @@ func randomKeyRequest(random *rand.Rand, index uint64) keyRequest {
 	r.form, r.content = parameters, formType
 	switch random.IntN(60) {
 	case 0:
-		r.content = pick(random, "application/json", "", "text/plain", "/")
-	case 1:
-		r.form += "&%zz"
-	case 2, 3, 4:
+		r.content = pick(random, "application/json", "", "text/plain", "/", ";", "a/b/c", formType+";", formType+"; a", formType+"; a=b", formType+", "+formType,
+			"Application/X-WWW-Form-Urlencoded", " "+formType+" ", "multipart/form-data; boundary=x", "x")
+	case 1, 2, 3:
 		r.target += "?" + randomParameters(random, r.method, index).Encode()
 	}
 	return r

@@ -91,7 +91,7 @@ func (s *sideBySide) ask(r keyRequest) (index uint64) {
 			s.t.Fatal(err)
 		}
 		if s.restarted { // what is replayed counts its TTLs anew
-			answers[i] = regexp.MustCompile(`,"ttl":-?N`).ReplaceAllString(answers[i], "")
+			answers[i] = ttlMasked.ReplaceAllString(answers[i], "")
 		}
 	}
 	pando, etcd := answers[0], answers[1]
@@ -132,7 +132,7 @@ func (s *sideBySide) index(least uint64) (index uint64) {
 
 var (
 	counters = regexp.MustCompile(`"(getsSuccess|getsFail|watchers)":\d+`)
-	soon     = regexp.MustCompile(`"expiration":"[^"]*"(,"ttl":(-\d+|[0-9]))?,"modifiedIndex"`)
+	soon     = regexp.MustCompile(`"expiration":"[^"]*"(,"ttl":(-\d+|\d))?,"(nodes|modifiedIndex)"`)
 )
 
 // same compares all keys, the counters and the last events.
