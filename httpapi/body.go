@@ -48,7 +48,7 @@ func (h *handler) readForm(w http.ResponseWriter, r *http.Request, f *form) erro
 		return nil
 	}
 	isForm, err := hasForm(r)
-	if err != nil || !isForm {
+	if err != nil || !isForm || r.ContentLength == 0 {
 		return err
 	}
 	if whole, ok := r.Body.(interface{ Whole() string }); ok && r.ContentLength <= h.limits.BodyBytes {

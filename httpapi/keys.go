@@ -32,10 +32,10 @@ func (h *handler) serveKey(w http.ResponseWriter, r *http.Request, key string) {
 // understand reads a request: its body, and what it asks for.
 func (h *handler) understand(w http.ResponseWriter, r *http.Request, key string, f *form, p *progress) (store.Command, error) {
 	now := p.began
+	if err := h.readForm(w, r, f); err != nil {
+		return store.Command{}, err
+	}
 	if r.ContentLength != 0 {
-		if err := h.readForm(w, r, f); err != nil {
-			return store.Command{}, err
-		}
 		now = h.now() // a TTL begins when the request has come
 		p.read = now.Sub(p.began)
 	}

@@ -104,14 +104,16 @@ func TestOnlyFormsAreRead(t *testing.T) {
 		{"a/b/c", "", "mime: unexpected content after media subtype"},
 		{"application/x-www-form-urlencoded; a", "", "mime: invalid media parameter"},
 	} {
-		g := newRig(t, Options{})
-		r, _ := http.NewRequest("PUT", "/v2/keys/k", strings.NewReader("value=x"))
-		r.Header.Set("Content-Type", c.contentType)
-		w := newRecorder()
-		g.handler.ServeHTTP(w, r)
-		got := w.Body.String()
-		if c.cause != "" && !strings.Contains(got, c.cause) || c.cause == "" && !strings.Contains(got, `"value":"`+c.value+`"`) {
-			t.Errorf("%q: %s", c.contentType, got)
+		for body, value := range map[string]string{"value=x": c.value, "": ""} {
+			g := newRig(t, Options{})
+			r, _ := http.NewRequest("PUT", "/v2/keys/k", strings.NewReader(body))
+			r.Header.Set("Content-Type", c.contentType)
+			w := newRecorder()
+			g.handler.ServeHTTP(w, r)
+			got := w.Body.String()
+			if c.cause != "" && !strings.Contains(got, c.cause) || c.cause == "" && !strings.Contains(got, `"value":"`+value+`"`) {
+				t.Errorf("%q with the body %q: %s", c.contentType, body, got)
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	"go.uber.org/zap"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"pando/fsys"
 	"pando/test/fixtures"
@@ -221,6 +223,38 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// A length that the file has no room for is refused, and nobody gets anything of it.
+func TestLengthBeyondTheFile(t *testing.T) {
+	for _, length := range []uint64{1, 1 << 31, 1 << 62, 1<<63 - 1, 1 << 63, 1<<64 - 1} {
+		data := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.BytesType), length)
+		file := appendFixed(protowire.AppendTag(nil, 1, protowire.VarintType), crc32.Checksum(data, castagnoli))
+		file = protowire.AppendBytes(protowire.AppendTag(file, 2, protowire.BytesType), data)
+		if _, err := parse(bytes.NewReader(file), int64(len(file)), nil); !errors.Is(err, errFrame) {
+			t.Errorf("length %d: %v", length, err)
+		}
+		use := func(io.Reader) error { return errors.New("there is nothing to use") }
+		if _, err := parse(bytes.NewReader(file), int64(len(file)), use); !errors.Is(err, errFrame) {
+			t.Errorf("length %d: %v", length, err)
+		}
+	}
+}
+
+// A file under the name of another snapshot is none.
+func TestOtherName(t *testing.T) {
+	dir := t.TempDir()
+	name := write(t, dir, 5, "five")
+	file := File{Name: filepath.Join(dir, fileName(meta(6))), Meta: meta(6)}
+	if err := os.Rename(name, file.Name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(fsys.OS, file, discard); !errors.Is(err, errFrame) {
+		t.Errorf("Load: %v", err)
+	}
+	if _, err := Open(fsys.OS, file); !errors.Is(err, errFrame) {
+		t.Errorf("Open: %v", err)
+	}
+}
+
 // big is a payload that is never in memory.
 type big int
 
@@ -331,6 +365,10 @@ func FuzzFrame(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		at, err := parse(bytes.NewReader(b), int64(len(b)), nil)
+		used, usedErr := parse(bytes.NewReader(b), int64(len(b)), discard)
+		if !reflect.DeepEqual(used, at) || fmt.Sprint(usedErr) != fmt.Sprint(err) {
+			t.Fatalf("%+v, %v; when the payload is used %+v, %v", at, err, used, usedErr)
+		}
 		if err != nil {
 			if !errors.Is(err, errFrame) {
 				t.Fatal(err)

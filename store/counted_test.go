@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"sync"
 	"testing"
 )
 
@@ -53,5 +54,33 @@ func TestKeySpace(t *testing.T) {
 	s.Publish(3, 1)
 	if got := s.View().KeySpace(); got.Nodes != 0 || got.Bytes != 0 {
 		t.Errorf("the empty key space is %+v", got)
+	}
+}
+
+// TestCountedWhileRestored: nor is there a moment at which a scrape would see one.
+func TestCountedWhileRestored(t *testing.T) {
+	s := New(Options{})
+	var scrapes sync.WaitGroup
+	stop := make(chan struct{})
+	scrapes.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if c := s.Counted()["set"]; c != (Count{}) {
+				t.Errorf("%+v", c)
+				return
+			}
+		}
+	})
+	for i := range uint64(200_000) {
+		s.stats.restore(Stats{SetSuccess: i % 2 * 1000, SetFail: i % 2 * 500})
+	}
+	close(stop)
+	scrapes.Wait()
+	if got := s.Stats(); got != (Stats{SetSuccess: 1000, SetFail: 500}) {
+		t.Errorf("%+v", got)
 	}
 }

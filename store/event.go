@@ -52,7 +52,7 @@ func (s *Store) setContent(r *record, dir bool, value string, expiration int64) 
 	r.Node.TTL = s.shownTTL(expiration)
 }
 
-// setPrev says what was there before.
+// setPrev says what was there before. The value is the node's own memory, which stays as long as the event does; never its children's.
 func (s *Store) setPrev(r *record, n *tree.Node) {
 	r.prev.Key = r.Node.Key
 	if n.Dir() {

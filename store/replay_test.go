@@ -43,6 +43,7 @@ func TestReplaySharesNothingForGood(t *testing.T) {
 	for _, entry := range []Command{
 		{Method: MethodPut, Path: "/1/dir/key", Val: "value", Expiration: imageClock.UnixNano()},
 		{Method: MethodPut, Path: "/1/empty"},
+		{Method: MethodPut, Path: "/1/made", Dir: true},
 		{Method: MethodPut, Path: "/1/due", Expiration: imageClock.UnixNano()},
 	} {
 		data := entry.Marshal()
@@ -60,6 +61,18 @@ func TestReplaySharesNothingForGood(t *testing.T) {
 	s.Publish(3, 1)
 	if _, err := s.View().Lookup("/1/dir/key"); err == nil {
 		t.Error("the key did not expire")
+	}
+}
+
+// What Apply answered stays as it was, however much is replayed behind it.
+func TestReplayLeavesAnswersAlone(t *testing.T) {
+	s := imageStore(2)
+	answered := s.Apply(1, 1, putKey("/a", "answered")).Event
+	for i := range uint64(20) {
+		s.Replay(2+i, 1, putKey("/b", "replayed"))
+	}
+	if answered.Node.Key != "/1/a" || *answered.Node.Value != "answered" || answered.Index() != 1 {
+		t.Errorf("%+v", answered.Node)
 	}
 }
 

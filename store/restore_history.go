@@ -39,7 +39,7 @@ func (d *decoder) event() *eventhistory.Event {
 	for d.open('{'); d.field(); {
 		switch string(d.token) {
 		case "action":
-			e.Action = d.string()
+			e.Action = d.action()
 		case "node":
 			e.Node = d.eventNode()
 		case "prevNode":
@@ -53,10 +53,22 @@ func (d *decoder) event() *eventhistory.Event {
 			d.skip()
 		}
 	}
-	if e.Node.Key == "" || e.Node.ModifiedIndex == 0 {
-		d.fail("an event without key or index")
+	if e.Action == "" || e.Node.Key == "" || e.Node.ModifiedIndex == 0 {
+		d.fail("an event without action, key or index")
 	}
 	return e
+}
+
+// action reads what happened. Only what has a name can have happened: answers and images write it as it is.
+func (d *decoder) action() string {
+	d.text()
+	for _, a := range actions {
+		if a == string(d.token) {
+			return a
+		}
+	}
+	d.fail("%.40q is no action", d.token)
+	return ""
 }
 
 func (d *decoder) eventNode() (n eventhistory.Node) {

@@ -202,17 +202,10 @@ func (d *decoder) uint() uint64 {
 // digits reads a number that lies in the buffer and is as plain as nearly all of them are. Without one nothing is read.
 func (d *decoder) digits() (n uint64, ok bool) {
 	d.peek()
-	const most = 19 // digits that an uint64 always has room for
-	i := d.at
-	for ; i < len(d.buf) && i-d.at <= most && '0' <= d.buf[i] && d.buf[i] <= '9'; i++ {
-		n = n*10 + uint64(d.buf[i]-'0')
-	}
-	if i == d.at || i-d.at > most || i == len(d.buf) || d.buf[i] != ',' && d.buf[i] != '}' || d.buf[d.at] == '0' && i-d.at > 1 {
-		return 0, false
-	}
-	d.at = i
-	d.comma = true
-	return n, true
+	p := d.plain()
+	n = p.number()
+	p.ok = p.ok && len(p.rest) > 0 && (p.rest[0] == ',' || p.rest[0] == '}')
+	return n, d.take(p)
 }
 
 func (d *decoder) int() int64 {

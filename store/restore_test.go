@@ -59,7 +59,7 @@ const oddDocument = " {\n\"Ignored\": [1.5e3, {\"a\": [null, true, \"\\u00e4\", 
 	`{"node":{"createdIndex":9,"modifiedIndex":9,"key":"/1/b","dir":true},"prevNode":null,"action":"set"},` +
 	`{"action":"delete","node":{"key":"/1/b","modifiedIndex":8,"createdIndex":2},"prevNode":{"key":"/1/b","value":"","ttl":-3,"expiration":"2026-11-24T14:00:00.5+02:00","modifiedIndex":2,"createdIndex":2}}` +
 	`]}}},"Root":{"Children":{"2":{"Path":"/2","Value":"","Children":{}},"0":{"Children":{}},` +
-	`"1":{"ACL":"","Children":{"x":{"Value":"\/\b\f\ud83d\ude00\ud800\ud800z\ud800\n\u0041","ExpireTime":"2026-11-24T14:00:00+02:00","CreatedIndex":18446744073709551615},"b":{"Children":{}}},"CreatedIndex":3}}}}` + "\r\n\t"
+	`"1":{"ACL":"","Children":{"x":{"Value":"the last one counts","Value":"\/\b\f\ud83d\ude00\ud800\ud800z\ud800\n\u0041","ExpireTime":"2026-11-24T14:00:00+02:00","CreatedIndex":18446744073709551615},"b":{"Children":{}}},"CreatedIndex":3}}}}` + "\r\n\t"
 
 // pieces reads seven bytes at a time: most strings lie in one piece, and some do not.
 type pieces struct{ io.Reader }
@@ -142,7 +142,9 @@ func TestRestoreRefuses(t *testing.T) {
 		{swap(`"x":{"Value"`, `"x":{"PandoName":"L3g=","Value"`), `"/x" is no name of a node`},
 		{swap(`"x":{"Value"`, `"x":{"PandoValue":"?","Value"`), "illegal base64"},
 		{swap(`"ACL":""`, `"Children":{}`), "two lists of children"},
-		{swap(`"modifiedIndex":9,`, ``), "an event without key or index"},
+		{swap(`"modifiedIndex":9,`, ``), "an event without action, key or index"},
+		{swap(`"action":"delete",`, ``), "an event without action, key or index"},
+		{swap(`"action":"delete"`, `"action":"de\"lete"`), `"de\"lete" is no action`},
 		{swap(`"prevNode":null`, `"prevNode":[]`), `'[' where '{' is expected`},
 		{swap(`"x":1`, `"x":`+strings.Repeat("[", maxDepth+1)), "nested more than"},
 		{`{"Root":` + strings.Repeat(`{"Children":{"a":`, maxDepth), "nested more than"},
@@ -176,6 +178,35 @@ func TestRestoreRefusesWhatIsCut(t *testing.T) {
 	}
 }
 
+// Wherever the buffer ends, what lies before is read in the plain way or is not, and what comes out is the same.
+func TestRestoreAcrossTheBuffer(t *testing.T) {
+	s, want := imageStore(3), imageStore(3)
+	applyAll(s, randomCommands(rand.New(rand.NewPCG(1, 2)), 40, append(brokenNames, imageNames...))...)
+	image := imageOf(t, s.Image())
+	mustRestore(t, want, image)
+	padded := append(bytes.Repeat([]byte(" "), cap(newDecoder(nil).buf)), image...)
+	for n := range image {
+		got := imageStore(3)
+		mustRestore(t, got, padded[n:])
+		if visibleState(got) != visibleState(want) {
+			t.Fatalf("the buffer ends behind byte %d: got\n%s\nwant\n%s", n, visibleState(got), visibleState(want))
+		}
+	}
+}
+
+// How many files there are does not count as depth.
+func TestRestoreManyFiles(t *testing.T) {
+	s, again := imageStore(1), imageStore(1)
+	for i := range maxDepth + maxDepth/4 { // some lie across the end of the buffer, and are read in the other way
+		s.Apply(1, 1, putKey(fmt.Sprint("/", i), ""))
+	}
+	s.Publish(1, 1)
+	mustRestore(t, again, imageOf(t, s.Image()))
+	if got, want := again.View().KeySpace(), s.View().KeySpace(); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // The tree may be as deep as the limit allows.
 func TestRestoreDeepTree(t *testing.T) {
 	const levels = 1500
@@ -205,10 +236,10 @@ func TestRestoreIntoAnotherWindow(t *testing.T) {
 
 // spoiltFiles are documents with a file that is plain, as an Image writes it, but for one thing.
 func spoiltFiles() (docs []string) {
-	const file = `{"Path":"/1/a","CreatedIndex":7,"ModifiedIndex":18446744073709551615,"ExpireTime":"0001-01-01T00:00:00Z","Value":"v","Children":null}`
+	const file = `{"Path":"/1/a","CreatedIndex":7,"ModifiedIndex":9,"ExpireTime":"0001-01-01T00:00:00Z","Value":"v","Children":null}`
 	for _, c := range []struct{ old, by string }{
-		{"", ""}, {"18446744073709551615", "9"}, {"7", "07"}, {"7", "-7"}, {"7", ""}, {"7", "7.0"}, {"7", "18446744073709551616"},
-		{"v", "\xff"}, {"v", "ä"}, {"v", "\n"}, {"v", `\n`}, {"v", ""}, {"/a", "\xff"}, {`{"Path":"/1/a"`, "{"}, {`"Path":"/1/a",`, ""}, {"null}", "null"},
+		{"", ""}, {"9", "18446744073709551615"}, {"9", "9999999999999999999"}, {"7", "07"}, {"7", "-7"}, {"7", ""}, {"7", "7.0"}, {"7", "18446744073709551616"},
+		{"v", "\xff"}, {"v", "ä"}, {"v", "\n"}, {"v", `\n`}, {"v", ""}, {`v"`, `v\`}, {"/a", "\xff"}, {`{"Path":"/1/a"`, "{"}, {`"Path":"/1/a",`, ""}, {"null}", "null"},
 		{"null", "{}"}, {"null}", `null,"PandoValue":"/w=="}`}, {"null}", "null,}"}, {"null}", `null,"Value":"w"}`}, {"0001-", "2030-"}, {":7", ": 7"},
 	} {
 		one := strings.Replace(file, c.old, c.by, 1)

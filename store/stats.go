@@ -42,8 +42,8 @@ const (
 // counters are the Stats as they are counted. Gets are counted by any goroutine, the others by the one that applies;
 // any may read them.
 type counters [operations]struct {
-	success, fail atomic.Uint64
-	// What of them came with snapshots and was not counted here.
+	success, fail atomic.Uint64 // in this process
+	// What the snapshot that was restored last adds to make them the Stats. It may be less than nothing: it is added modulo 2^64.
 	givenSuccess, givenFail atomic.Uint64
 }
 
@@ -69,8 +69,7 @@ var actions = [operations]string{
 func (s *Store) Counted() map[string]Count {
 	all := make(map[string]Count, operations)
 	for op, name := range actions {
-		c := &s.stats[op]
-		all[name] = Count{c.success.Load() - c.givenSuccess.Load(), c.fail.Load() - c.givenFail.Load()}
+		all[name] = Count{s.stats[op].success.Load(), s.stats[op].fail.Load()}
 	}
 	return all
 }
@@ -112,19 +111,24 @@ func (s *Stats) pairs() [operations][2]*uint64 {
 	}
 }
 
+func (c *counters) total(op operation) (success, fail uint64) {
+	return c[op].success.Load() + c[op].givenSuccess.Load(), c[op].fail.Load() + c[op].givenFail.Load()
+}
+
 func (c *counters) load() Stats {
 	var s Stats
 	for op, p := range s.pairs() {
-		*p[0], *p[1] = c[op].success.Load(), c[op].fail.Load()
+		*p[0], *p[1] = c.total(operation(op))
 	}
-	s.GetSuccess += c[opGetRecursive].success.Load()
-	s.GetFail += c[opGetRecursive].fail.Load()
+	success, fail := c.total(opGetRecursive)
+	s.GetSuccess += success
+	s.GetFail += fail
 	return s
 }
 
 func (c *counters) restore(s Stats) {
 	for op, p := range s.pairs() {
-		c[op].givenSuccess.Add(*p[0] - c[op].success.Swap(*p[0]))
-		c[op].givenFail.Add(*p[1] - c[op].fail.Swap(*p[1]))
+		c[op].givenSuccess.Store(*p[0] - c[op].success.Load())
+		c[op].givenFail.Store(*p[1] - c[op].fail.Load())
 	}
 }

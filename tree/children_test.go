@@ -64,7 +64,9 @@ func compare(t *testing.T, c children, want map[string]*Node) {
 	if (c.root == nil) != (len(want) == 0) {
 		t.Fatalf("the root is %v", c.root)
 	}
-	checkPages(t, c.root)
+	if checkPages(t, c.root); c.root != nil && !c.root.leaf() && len(c.root.pages) == 1 {
+		t.Fatal("a root that leads to one page")
+	}
 }
 
 // checkPages holds pages to their bounds.
@@ -91,6 +93,33 @@ func checkPages(t *testing.T, p *page) (depth int) {
 	return depth + 1
 }
 
+func leaves(p *page) (n int) {
+	if p.leaf() {
+		return 1
+	}
+	for _, child := range p.pages {
+		n += leaves(child)
+	}
+	return n
+}
+
+// TestChildrenGo: pages become fewer when their nodes do.
+func TestChildrenGo(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	var c children
+	const names, stay = 6000, 300
+	for i := range names {
+		c.set(NewFile(fmt.Sprint(i), "", Attr{}), 0)
+	}
+	for _, i := range rand.New(rand.NewPCG(seed, 0)).Perm(names)[stay:] {
+		c.delete(fmt.Sprint(i), 0)
+	}
+	if n := leaves(c.root); c.len != stay || n > stay/4 {
+		t.Errorf("%d leaves for %d names", n, c.len)
+	}
+}
+
 // TestChildrenInOrder leaves pages full.
 func TestChildrenInOrder(t *testing.T) {
 	var c children
@@ -98,18 +127,31 @@ func TestChildrenInOrder(t *testing.T) {
 	for i := range names {
 		c.set(NewFile(fmt.Sprintf("%06d", i), "", Attr{}), 0)
 	}
-	leaves := 0
-	var count func(p *page)
-	count = func(p *page) {
-		if p.leaf() {
-			leaves++
-			return
-		}
-		for _, child := range p.pages {
-			count(child)
-		}
+	if n := leaves(c.root); n > 100 {
+		t.Errorf("%d leaves for %d names", n, names)
 	}
-	if count(c.root); leaves > 100 {
-		t.Errorf("%d leaves for %d names", leaves, names)
+}
+
+// TestChildrenInOrderGo: what was left full, with branches of a single page at the end, is taken out again from either side.
+func TestChildrenInOrderGo(t *testing.T) {
+	const names = 2 * maxNodes * maxPages
+	for _, last := range []bool{false, true} {
+		c, want := children{}, map[string]*Node{}
+		for i := range names {
+			n := NewFile(fmt.Sprintf("%06d", i), "", Attr{})
+			c.set(n, 0)
+			want[n.Name()] = n
+		}
+		for i := range names {
+			if last {
+				i = names - 1 - i
+			}
+			name := fmt.Sprintf("%06d", i)
+			if got := c.delete(name, 1); got != want[name] {
+				t.Fatalf("delete %s took %v", name, got)
+			}
+			delete(want, name)
+			compare(t, c, want)
+		}
 	}
 }

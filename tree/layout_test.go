@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -33,6 +34,15 @@ func TestLayout(t *testing.T) {
 	for i, f := range want {
 		if n := nodes[i]; n.Name() != f.name || n.Value() != f.value || n.Attr() != f.attr || n.Dir() || n.Len() != 0 {
 			t.Fatalf("%q with %q, %v; want %q with %q, %v", n.Name(), n.Value(), n.Attr(), f.name, f.value, f.attr)
+		}
+	}
+}
+
+// TestNodeHasNoPointer: the garbage collector does not look into the memory that newPlain makes a Node of.
+func TestNodeHasNoPointer(t *testing.T) {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Node]()) {
+		if k := f.Type.Kind(); k != reflect.Uint64 && k != reflect.Uint32 {
+			t.Errorf("%s is a %v", f.Name, f.Type)
 		}
 	}
 }
