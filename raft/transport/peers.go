@@ -223,4 +223,5 @@ func (t *Transport) remove(id uint64) {
 	t.streams.cut(id)
 	t.held.cut(id)
 	t.raft.RemovePeer(types.ID(id))
+	t.pipelines.CloseIdleConnections() // those to others too, which are seldom used
 }
