@@ -125,7 +125,7 @@ func (t *Transport) UpdatePeer(id uint64, urls []string) error {
 	if t.stopped || p == nil {
 		return nil
 	}
-	p.urls = urls
+	p.urls, p.proven = urls, false // whoever answers there may be another process
 	t.raft.UpdatePeer(types.ID(id), urls)
 	t.silence()
 	t.attend(id, p)

@@ -194,6 +194,25 @@ func TestPresenceAtTheMomentOfARemoval(t *testing.T) {
 	}
 }
 
+// TestPresenceOfWhoIsNoMember: whatever answers under the URL of a peer, its going away is not that of the peer.
+func TestPresenceOfWhoIsNoMember(t *testing.T) {
+	a := startNode(t, 1, "127.0.0.1:0")
+	stranger := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "hello") // as to everybody
+	}))
+	defer stranger.Close()
+	if err := a.AddPeer(2, []string{stranger.URL}); err != nil {
+		t.Fatal(err)
+	}
+	a.SetKind(2, Pando)
+	await(t, "attempts", func() bool {
+		return a.logs.FilterMessage("no connection to a peer").Len()+a.logs.FilterMessage("the connection to a peer broke").Len() > 1
+	})
+	if len(a.broken) > 0 {
+		t.Error("its connection broke")
+	}
+}
+
 // TestNewcomerProvesItself: a newcomer gets no entries before it has answered as only Pando does; an etcd, which has no such page,
 // never does, and is told why.
 func TestNewcomerProvesItself(t *testing.T) {
@@ -223,8 +242,14 @@ func TestNewcomerProvesItself(t *testing.T) {
 		defer a.mu.RUnlock()
 		return a.peers[2].mayGet()
 	})
-	if a.mu.RLock(); a.peers[3].mayGet() {
-		t.Error("a stranger gets entries")
+	if err := a.UpdatePeer(2, []string{stranger.URL}); err != nil {
+		t.Fatal(err)
 	}
-	a.mu.RUnlock()
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	for _, id := range []uint64{2, 3} {
+		if a.peers[id].mayGet() {
+			t.Errorf("member %d gets entries, under the URL of a stranger", id)
+		}
+	}
 }
