@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"go.etcd.io/etcd/client/pkg/v3/types"
@@ -152,7 +153,7 @@ func (t *Transport) answeredAs(id uint64, pando bool, url string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.peers[id]
-	if p == nil {
+	if p == nil || !slices.Contains(p.urls, url) { // it has got others meanwhile
 		return
 	}
 	if !pando && !p.stranger && p.kind == Newcomer {
