@@ -36,10 +36,19 @@ type Call struct {
 	Kind  Kind
 	Name  string // the path; the new one of a rename
 	Size  int    // bytes to read or write
+	At    int64  // of a write: where it begins
 	Grows bool   // of a write: the file becomes longer, so that a full disk has no room for it
 }
 
 func (c Call) String() string { return fmt.Sprintf("call %d: %s %s", c.Seq, c.Kind, c.Name) }
+
+// Torn returns how many bytes, n at most, are there of a write that was torn: no sector of a disk has a part of it.
+func (c Call) Torn(n int) int {
+	if n >= c.Size {
+		return c.Size
+	}
+	return int(max(0, (c.At+int64(n))/Sector*Sector-c.At))
+}
 
 // Fault is what happens to a call instead. The zero Fault lets it through.
 type Fault struct {
@@ -203,7 +212,7 @@ func (f *faultyFile) WriteAt(b []byte, off int64) (int, error) {
 func (f *faultyFile) write(b []byte, off int64, write func([]byte) (int, error)) (int, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	fault := f.fs.call(Call{Kind: Write, Name: f.Name(), Size: len(b), Grows: off+int64(len(b)) > int64(len(f.content.now))})
+	fault := f.fs.call(Call{Kind: Write, Name: f.Name(), Size: len(b), At: off, Grows: off+int64(len(b)) > int64(len(f.content.now))})
 	if fault.Err != nil {
 		b = b[:min(fault.Short, len(b))]
 	}

@@ -122,7 +122,7 @@ func (f *hookedFile) writing(b []byte, off int64) error {
 	if err != nil {
 		return err
 	}
-	c := Call{Kind: Write, Name: f.Name(), Size: len(b), Grows: off+int64(len(b)) > info.Size()}
+	c := Call{Kind: Write, Name: f.Name(), Size: len(b), At: off, Grows: off+int64(len(b)) > info.Size()}
 	return wrap(Write, f.Name(), f.fs.before(c))
 }
 

@@ -31,8 +31,8 @@ func TestHook(t *testing.T) {
 	}{
 		{Call{Kind: MkdirAll, Name: "sub"}, func() error { return f.MkdirAll(sub, 0o700) }},
 		{Call{Kind: Write, Name: "a", Size: 4, Grows: true}, func() error { _, err := file.WriteAt([]byte("abcd"), 0); return err }},
-		{Call{Kind: Write, Name: "a", Size: 2}, func() error { _, err := file.WriteAt([]byte("xy"), 2); return err }},
-		{Call{Kind: Write, Name: "a", Size: 2, Grows: true}, func() error { _, err := file.WriteAt([]byte("xy"), 3); return err }},
+		{Call{Kind: Write, Name: "a", Size: 2, At: 2}, func() error { _, err := file.WriteAt([]byte("xy"), 2); return err }},
+		{Call{Kind: Write, Name: "a", Size: 2, At: 3, Grows: true}, func() error { _, err := file.WriteAt([]byte("xy"), 3); return err }},
 		{Call{Kind: Write, Name: "b", Size: 1, Grows: true}, func() error { _, err := added.Write([]byte("1")); return err }},
 		{Call{Kind: Truncate, Name: "a"}, func() error { return file.Truncate(2) }},
 		{Call{Kind: Sync, Name: "a"}, file.Sync},

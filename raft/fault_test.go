@@ -154,7 +154,7 @@ func tryWithFault(t *testing.T, n int) (calls []fsys.Call) {
 		calls = append(calls, c)
 		if c.Seq == n {
 			failed = c
-			return fsys.Fault{Err: syscall.EIO, Short: c.Size / 2}
+			return fsys.Fault{Err: syscall.EIO, Short: c.Torn(c.Size / 2)}
 		}
 		return fsys.Fault{}
 	})

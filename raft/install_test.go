@@ -261,7 +261,7 @@ func TestAnyFailingCallOfAnInstallation(t *testing.T) {
 		}
 		calls, ok := installing(t, disk, dir, n, func(c fsys.Call) fsys.Fault {
 			if c.Seq == n {
-				return fsys.Fault{Err: syscall.EIO, Short: c.Size / 2}
+				return fsys.Fault{Err: syscall.EIO, Short: c.Torn(c.Size / 2)}
 			}
 			return fsys.Fault{}
 		})

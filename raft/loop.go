@@ -19,7 +19,7 @@ type loop struct {
 	mu      sync.Mutex  // held during a turn, and guards everything here but what is atomic
 	again   atomic.Bool // somebody came while mu was held: who held it has another turn
 	patient atomic.Bool // nothing becomes of a proposal before the disk is done
-	manned  bool        // whoever has news takes a turn; not in the simulation, which has turns of its own
+	manned  bool        // whoever has news takes a turn; not in half of the simulations, which call the parts of one
 	ended   bool        // there are no more turns
 	toApply *applyWork  // for whoever has the turn, or the applier
 	toWrite *diskWork   // likewise, or the disk goroutine

@@ -124,9 +124,14 @@ func (l *loop) askReads() {
 
 // servesReads: a question makes sense once a leader is known. A leader must
 // have applied an entry of its own term first: until then its commit index may
-// lag behind what it acknowledged before a restart.
+// lag behind what it acknowledged before a restart. Where one member votes, the library takes
+// it for the leader, which then asks nobody; but the leader may be another one, that was
+// removed, and the voter may lead in a later term already.
 func (l *loop) servesReads() bool {
-	return l.lead != 0 && (!l.leading || l.ownTerm)
+	if !l.leading {
+		return l.lead != 0
+	}
+	return l.ownTerm && (l.lone() || len(l.conf.GetVoters()) > 1)
 }
 
 // firstQuestion is the number before the first question of a process. Answers to an earlier

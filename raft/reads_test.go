@@ -2,6 +2,7 @@ package raft
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,5 +59,32 @@ func TestAnswersToOtherQuestions(t *testing.T) {
 	}
 	if m := l.outbox.messages; len(m) > 0 && m[0].GetType() != raftpb.MsgReadIndex {
 		t.Errorf("what is sent is %v", m[0].GetType())
+	}
+}
+
+// A leader that was removed answers no read by itself, although only one member votes: the other one, which may lead already.
+func TestReadAtARemovedLeader(t *testing.T) {
+	s, lead, heir := calmCluster(t, nil)
+	third := s.members[2*3-lead.id-heir.id-1]
+	remove := func(m *simMember) {
+		lead.ask(func() { lead.node.loop.proposeChange(newChange(Change{Kind: RemoveMember, ID: m.id}, nil)) })
+		gone := func() bool { return !slices.Contains(heir.node.conf.Load().GetVoters(), m.id) }
+		if !s.until(time.Second, gone) {
+			t.Fatalf("member %d is not removed: %s", m.id, s.check.violation)
+		}
+	}
+	remove(third)
+	remove(lead)
+	s.isolate([]uint64{lead.id})
+	heir.ask(func() { heir.node.loop.connectionLost(lead.id) })
+	written := false
+	s.write(heir, time.Second, func(ok bool) { written = ok })
+	if !s.until(time.Second, func() bool { return written }) || !lead.node.loop.leading {
+		t.Fatalf("the write: %t, the old leader still leads: %t", written, lead.node.loop.leading)
+	}
+	s.read(lead, func() {})
+	s.until(2*time.Second, func() bool { return false })
+	if s.check.violation != "" {
+		t.Error(s.check.violation)
 	}
 }

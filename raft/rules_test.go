@@ -113,6 +113,33 @@ func TestLeaderOutOfTouchTakesNothing(t *testing.T) {
 	}
 }
 
+// A batch whose callers have left goes to the leader again, without them, while others wait around it: numbers have no gaps.
+func TestBatchWithoutCallers(t *testing.T) {
+	_, lead, follower := calmCluster(t, nil)
+	l := follower.node.loop
+	var ps []*proposal
+	for id := uint64(100); id < 103; id++ {
+		p := &proposal{id: id, data: simCommand(id, 0), done: make(chan outcome, 1)}
+		if err := l.n.enqueue(p); err != nil {
+			t.Fatal(err)
+		}
+		l.forward()
+		ps = append(ps, p)
+	}
+	l.outbox.messages = nil // they are lost
+	l.n.abandon(ps[1])
+	l.resend()
+	for _, m := range l.outbox.messages {
+		if m.GetTerm() == 0 {
+			t.Error("a batch has no stamp") // the transport takes it for an etcd's, which has entries
+		}
+		lead.node.loop.takeForwarded(m)
+	}
+	if got := lead.node.queue.take(); len(got) != 2 {
+		t.Errorf("the leader has %d of the two proposals, from %d batches", len(got), len(l.outbox.messages))
+	}
+}
+
 // A membership change of an etcd, whose own client waits elsewhere, is given up when another
 // member leads: nobody would ever learn that an etcd dropped it, and others wait behind it.
 func TestChangesOfNobodyAreNotForwarded(t *testing.T) {

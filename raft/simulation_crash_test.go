@@ -12,7 +12,7 @@ func (m *simMember) waitForRoom(*disk) error {
 		return ErrStopped
 	}
 	for range m.s.rng.IntN(20) {
-		m.node.loop.tick()
+		m.tell(m.node.loop.tick)
 		m.step()
 	}
 	if m.stopping() {

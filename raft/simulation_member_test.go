@@ -67,6 +67,7 @@ func (m *simMember) simConfig() Config {
 			askLoop: m.askLoop, waitForRoom: m.waitForRoom, send: m.beginSending,
 			askDisk: (*disk).record,
 			both:    func(a, b func()) { a(); b() },
+			guard:   func() {}, // the simulation has its own
 			inline:  true,
 		},
 	}
@@ -113,7 +114,8 @@ func (m *simMember) start() {
 	m.resetTimer(n.cfg.Heartbeat)
 	m.told = false
 	m.publish()
-	n.loop.round()
+	n.loop.clock, n.loop.manned = m.clock, m.s.plan.turns
+	m.tell(func() {})
 	m.settle()
 	m.wake()
 }
@@ -150,6 +152,23 @@ func (m *simMember) later(d time.Duration) bool {
 	return true
 }
 
+// tell is during, which stands for the loop's own goroutine.
+func (m *simMember) tell(event func()) {
+	l := m.node.loop
+	if l.manned {
+		l.during(event)
+		return
+	}
+	event()
+	if m.stopping() {
+		return
+	}
+	l.round()
+	if !l.follows() {
+		m.clock.onTime()
+	}
+}
+
 // ask tells the loop something when it comes to it.
 func (m *simMember) ask(do func()) {
 	m.asks = append(m.asks, do)
@@ -170,7 +189,7 @@ func (m *simMember) wake() {
 	}
 }
 
-// cases are those of the select in loop.run that are ready.
+// cases are those of the select in loop.run that are ready. Where nobody takes turns they have what a turn finds, too.
 func (m *simMember) cases() []func() {
 	if m.node == nil {
 		return nil
@@ -183,6 +202,16 @@ func (m *simMember) cases() []func() {
 	if m.ranOut {
 		ready = append(ready, func() { m.ranOut = false; l.pass(m.clock.ranOut(l.follows())) })
 	}
+	if len(m.asks) > 0 {
+		ready = append(ready, func() {
+			do := m.asks[0]
+			m.asks = m.asks[1:]
+			do()
+		})
+	}
+	if l.manned {
+		return ready
+	}
 	if len(n.inbox) > 0 && !l.rules.changing {
 		ready = append(ready, func() { l.pass(m.clock.message()); l.receive(<-n.inbox) })
 	}
@@ -191,13 +220,6 @@ func (m *simMember) cases() []func() {
 	}
 	if len(n.apply.done) > 0 {
 		ready = append(ready, func() { l.publishedTo(<-n.apply.done) })
-	}
-	if len(m.asks) > 0 {
-		ready = append(ready, func() {
-			do := m.asks[0]
-			m.asks = m.asks[1:]
-			do()
-		})
 	}
 	return ready
 }
@@ -208,14 +230,7 @@ func (m *simMember) step() {
 	if len(ready) == 0 || m.stopping() {
 		return
 	}
-	ready[m.s.plan.choose(len(ready))]()
-	if !m.stopping() {
-		l := m.node.loop
-		l.round()
-		if !l.follows() {
-			m.clock.onTime()
-		}
-	}
+	m.tell(ready[m.s.plan.choose(len(ready))])
 	m.settle()
 }
 
@@ -274,9 +289,10 @@ func (m *simMember) settleSnapshots() {
 		m.after(m.s.plan.snapshotTime(), n.snaps.tidy)
 	default:
 	}
-	if len(n.apply.image) > 0 && !m.applying {
+	if len(n.apply.image) > 0 && !m.applying && n.apply.mu.TryLock() {
 		<-n.apply.image
 		n.apply.nudged()
+		n.apply.mu.Unlock()
 		m.after(0, m.settle)
 	}
 }
@@ -292,7 +308,7 @@ func (m *simMember) write(w diskWork) {
 		}
 		m.s.trace.add(m, "wrote %s", describeWork(w))
 		m.node.disk.done <- ok
-		m.wake()
+		m.drive(writer)
 		m.settle()
 	})
 }
@@ -311,6 +327,21 @@ func (m *simMember) apply(w applyWork) {
 	m.settle()
 	m.after(m.s.plan.cpu(), func() {
 		n.apply.done <- p
+		m.drive(passer)
+	})
+}
+
+// drive has who has left news for the loop take a turn soon, or the loop look for it.
+func (m *simMember) drive(who driver) {
+	if !m.node.loop.manned {
+		m.wake()
+		return
+	}
+	m.after(m.s.plan.cpu(), func() {
+		if !m.stopping() {
+			m.node.loop.driveAs(who)
+		}
+		m.settle()
 		m.wake()
 	})
 }
@@ -321,10 +352,11 @@ func (m *simMember) askLoop(l *loop, q confAsk) error {
 	if m.stopping() {
 		return ErrStopped
 	}
-	l.applyConf(q)
-	m.s.check.confApplied(m, q, l.conf)
-	m.s.trace.add(m, "membership at %d: %s", q.index, describeConf(l.conf))
-	l.round()
+	m.tell(func() {
+		l.applyConf(q)
+		m.s.check.confApplied(m, q, l.conf)
+		m.s.trace.add(m, "membership at %d: %s", q.index, describeConf(l.conf))
+	})
 	m.settle()
 	m.meanwhile()
 	return nil

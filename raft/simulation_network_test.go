@@ -85,7 +85,7 @@ func (m *simMember) deliver(msg *raftpb.Message) {
 	select {
 	case m.node.inbox <- msg:
 		m.s.trace.message(m, msg)
-		m.wake()
+		m.drive(passer)
 	default:
 	}
 }

@@ -7,8 +7,9 @@ import (
 
 // simPlan is what the world of a seed is like.
 type simPlan struct {
-	rng  *rand.Rand
-	calm bool // what takes a random time takes its average
+	rng   *rand.Rand
+	calm  bool // what takes a random time takes its average
+	turns bool // whoever has news for a loop takes turns at it
 
 	members  int
 	clients  int

@@ -238,7 +238,9 @@ func (s *simulation) rescue() {
 func simulate(t *testing.T, seed uint64) (s *simulation) {
 	cryptotest.SetGlobalRandom(t, seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	s = newSimulation(rng, newPlan(rng))
+	plan := newPlan(rng)
+	plan.turns = seed%2 == 0
+	s = newSimulation(rng, plan)
 	defer func() {
 		if r := recover(); r != nil {
 			s.check.fail("panic: %v\n%s", r, debug.Stack())

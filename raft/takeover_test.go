@@ -225,7 +225,7 @@ func TestTakeoverThatIsCutOff(t *testing.T) {
 				swapped = swapped || c.Kind == fsys.Rename && strings.HasSuffix(c.Name, "member")
 				return fsys.Fault{}
 			}
-			return fsys.Fault{Err: syscall.EIO, Short: rng.IntN(c.Size + 1)}
+			return fsys.Fault{Err: syscall.EIO, Short: c.Torn(rng.IntN(c.Size + 1))}
 		})
 		cfg.FS = disk
 		node, err := Start(cfg, &list{})

@@ -42,7 +42,7 @@ func (l *loop) driveAs(who driver) {
 		l.n.nudge()
 		return
 	}
-	defer endProcess()
+	defer l.n.cfg.world.guard()
 	for turns := 1; ; turns++ {
 		l.again.Store(true)
 		if !l.mu.TryLock() {

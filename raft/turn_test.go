@@ -206,6 +206,53 @@ func endWhileCallersWrite(t *testing.T, rng *rand.Rand) {
 	}
 }
 
+// leaky loses every few appends of its member, and says so at once, as the transport does when there is no room: within the
+// turn that sends them.
+type leaky struct {
+	port
+	node  atomic.Pointer[Node]
+	count atomic.Int64
+}
+
+// Send implements Transport.
+func (k *leaky) Send(ms []*raftpb.Message) {
+	for _, m := range ms {
+		if n := k.node.Load(); n != nil && m.GetType() == raftpb.MsgApp && k.count.Add(1)%4 == 0 {
+			n.ReportUnreachable(m.GetTo())
+			continue
+		}
+		k.port.Send([]*raftpb.Message{m})
+	}
+}
+
+// An append that is dropped in a turn holds up neither the turn nor, for longer than a few heartbeats, the writes.
+func TestAppendsDroppedInATurn(t *testing.T) {
+	ways := map[uint64]*leaky{}
+	c := startTuned(t, func(id uint64, cfg *Config) {
+		ways[id] = &leaky{port: cfg.Transport.(port)}
+		cfg.Transport = ways[id]
+	})
+	for id, way := range ways {
+		way.node.Store(c.rigs[id].node)
+	}
+	c.leader()
+	var writers sync.WaitGroup
+	for _, r := range c.rigs {
+		writers.Go(func() {
+			for i := range 40 {
+				if err := r.propose("x"); err != nil {
+					t.Errorf("write %d: %v", i, err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	c.equal(40 * len(c.rigs))
+	if way := ways[c.leader()]; way.count.Load() < 40 {
+		t.Errorf("only %d appends were sent", way.count.Load())
+	}
+}
+
 // violated is a state machine in which something happens that cannot.
 type violated struct{ tally }
 

@@ -20,12 +20,14 @@ type world struct {
 	send        func(*sender, context.Context)    // begins it
 
 	both   func(a, b func()) // does both
+	guard  func()            // deferred by who takes a turn: what becomes of a panic
 	inline bool              // the next log segment is prepared by whoever needs it, not by a goroutine
 }
 
 var realWorld = world{
 	now: time.Now, random: rand.Uint64,
 	both:    atOnce,
+	guard:   endProcess,
 	askLoop: (*loop).ask, askDisk: (*disk).ask, waitForRoom: (*disk).waitForRoom, send: (*sender).start,
 }
 

@@ -19,7 +19,7 @@ func isLocal(m *raftpb.Message) bool {
 }
 
 // check finds what in a message from the network would make the engine panic, or believe what no member can have said. It
-// knows nothing of this member's log: see ClaimsBeyond.
+// knows nothing of this member's log: a heartbeat that commits what is not there is for the owner of the engine to find.
 func check(m *raftpb.Message, self uint64) error {
 	switch {
 	case isLocal(m):
@@ -62,8 +62,10 @@ func check(m *raftpb.Message, self uint64) error {
 	return fmt.Errorf("unknown type %d", m.GetType())
 }
 
+// checkProposal wants entries of what may be an etcd's proposal. A batch of a Pando, which has a term, may have none: its callers have
+// left, and its number has not.
 func checkProposal(m *raftpb.Message) error {
-	if len(m.GetEntries()) == 0 {
+	if len(m.GetEntries()) == 0 && m.GetTerm() == 0 {
 		return errors.New("an empty proposal")
 	}
 	for _, e := range m.GetEntries() {
@@ -129,18 +131,4 @@ func checkSnapshot(s *raftpb.Snapshot) error {
 		return errors.New("a snapshot that names a member twice, or none")
 	}
 	return nil
-}
-
-// ClaimsBeyond reports whether a message speaks of this member as having entries behind last, the last index of its log: a
-// leader's heartbeat that commits them, or a follower's answer that has appended them. The engine panics on the
-// former and is led astray by the latter. It happens when a member's disk was wiped under its old name. Only the owner
-// of the engine knows last, and asks before it steps the message.
-func ClaimsBeyond(m *raftpb.Message, last uint64) bool {
-	switch m.GetType() {
-	case raftpb.MsgHeartbeat:
-		return m.GetCommit() > last
-	case raftpb.MsgAppResp:
-		return !m.GetReject() && m.GetIndex() > last
-	}
-	return false
 }

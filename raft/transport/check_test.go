@@ -77,6 +77,7 @@ func TestCheck(t *testing.T) {
 		"proposal":               {proposal(&raftpb.Entry{}), true},
 		"stamped proposal":       {message(raftpb.MsgProp, func(m *raftpb.Message) { m.Entries = []*raftpb.Entry{{}} }), true},
 		"empty proposal":         {proposal(), false},
+		"stamped empty proposal": {message(raftpb.MsgProp, func(*raftpb.Message) {}), true},
 		"proposed conf change":   {proposal(conf(add)), true},
 		"garbage conf change":    {proposal(conf([]byte("\xff"))), false},
 		"unknown conf change":    {proposal(conf(odd)), false},
@@ -105,20 +106,5 @@ func TestCheck(t *testing.T) {
 		if err := check(c.m, 2); (err == nil) != c.ok {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-}
-
-func TestClaimsBeyond(t *testing.T) {
-	beat := heartbeat(1, 2, 1)
-	beat.Commit = new(uint64(7))
-	answer := &raftpb.Message{Type: raftpb.MsgAppResp.Enum(), Index: new(uint64(7))}
-	for _, m := range []*raftpb.Message{beat, answer} {
-		if !ClaimsBeyond(m, 6) || ClaimsBeyond(m, 7) {
-			t.Errorf("%v is misjudged", m)
-		}
-	}
-	answer.Reject = new(true)
-	if ClaimsBeyond(answer, 6) {
-		t.Error("a rejection claims nothing")
 	}
 }

@@ -40,21 +40,23 @@ func newClient(certs *tlsconfig.Source, dialTimeout time.Duration) *http.Transpo
 //
 // rafthttp takes names of files: it reads the authorities once and the pair at each handshake, also between the writing of
 // one and of the other. It offers no other way in, so its two clients are found by the names of the fields that hold them. If a
-// version of it has others, the error says so.
-func secure(r *rafthttp.Transport, certs *tlsconfig.Source) error {
+// version of it has others, the error says so. What is returned is the client for messages one by one, which keeps its connections.
+func secure(r *rafthttp.Transport, certs *tlsconfig.Source) (pipelines *http.Transport, err error) {
 	for _, name := range []string{"streamRt", "pipelineRt"} {
 		field := reflect.ValueOf(r).Elem().FieldByName(name)
 		if !field.IsValid() || field.Kind() != reflect.Interface || field.IsNil() || field.Elem().Type() != reflect.TypeFor[*http.Transport]() {
-			return fmt.Errorf("transport: this version of rafthttp has no HTTP client in %s", name)
+			return nil, fmt.Errorf("transport: this version of rafthttp has no HTTP client in %s", name)
 		}
 		client := (*http.Transport)(field.Elem().UnsafePointer())
 		if name == "streamRt" {
 			client.DialContext = streamDialer(r.DialTimeout)
+		} else {
+			pipelines = client
 		}
 		client.DialTLSContext = certs.DialTLS(client.DialContext)
 		client.TLSClientConfig = certs.Client() // through a proxy
 	}
-	return nil
+	return pipelines, nil
 }
 
 // newRequest makes a request with the headers by which members know each other.

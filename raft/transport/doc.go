@@ -8,15 +8,15 @@
 //     delivered once at most, anything else perhaps twice, if its receiver had been silent.
 //   - The Handler gets only messages that a known member sent to this one, and that hold together in themselves: no message
 //     types that belong inside a process, entries without a gap, conf changes that can be decoded, snapshots with a
-//     plausible configuration. What depends on this member's own log it cannot know: see ClaimsBeyond.
+//     plausible configuration. What depends on this member's own log it cannot know.
 //   - Bodies are bounded: 64 MiB for a message, and one snapshot at a time. What waits for a Pando that does not read is, too: 32 MiB.
 //   - Broken is called within milliseconds when the process of a peer that is Pando ends, however it ends.
 //   - After Stop the Handler and the callbacks are not called again.
 //
 // # What it asks of its caller
 //
-//   - The methods of the Handler and the callbacks do not block for long and do not call the Transport; Process may wait, as
-//     long as it gives up with its context.
+//   - The methods of the Handler and the callbacks do not block for long and do not call the Transport. Process may: it waits as
+//     long as its context lasts, and whatever it leads to may send messages and change peers.
 //   - A message that was given to Send, and all it points to, is not changed any more.
 //   - HTTP is mounted on a server without read and write timeouts (the streams and the presence connections are open for
 //     as long as both members live), and with a timeout for headers. Stop comes before the server's Shutdown, which waits

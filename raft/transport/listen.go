@@ -19,7 +19,7 @@ const listenBuffer = 16 << 10
 
 // listenTo hands on the messages that come along a presence connection, until its end, whose reason it returns.
 func (t *Transport) listenTo(ctx context.Context, from uint64, body io.Reader) error {
-	in, engine := bufio.NewReaderSize(body, listenBuffer), &receiver{t}
+	in := bufio.NewReaderSize(body, listenBuffer)
 	for {
 		m, err := readNext(in)
 		if err != nil {
@@ -28,7 +28,10 @@ func (t *Transport) listenTo(ctx context.Context, from uint64, body io.Reader) e
 		if refused := t.accept(m, from); refused != nil {
 			return refused
 		}
-		if err := engine.Process(ctx, m); err != nil {
+		if !t.isMember(from) {
+			return errNotAMember
+		}
+		if err := t.take(ctx, m, from); err != nil {
 			t.log.Warn("cannot process a raft message", zap.String("from", hex(from)), zap.Error(err))
 		}
 	}

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -15,6 +16,8 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"pando/tlsconfig"
 )
 
 const (
@@ -28,6 +31,7 @@ type handler struct {
 	members map[uint64]bool
 	removed map[uint64]bool
 	process func(ctx context.Context, m *raftpb.Message) error // instead of inbox, if it is set
+	admits  func()                                             // called, if it is set, when a member has been found to be one
 
 	inbox       chan *raftpb.Message
 	unreachable chan uint64
@@ -81,8 +85,13 @@ func (h *handler) Removed(id uint64) bool {
 
 func (h *handler) Member(id uint64) bool {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.members[id]
+	is, admits := h.members[id], h.admits
+	h.admits = nil
+	h.mu.Unlock()
+	if admits != nil {
+		admits()
+	}
+	return is
 }
 
 func (h *handler) admit(id uint64) {
@@ -125,6 +134,12 @@ func startNode(t testing.TB, id uint64, address string) *node {
 
 func startMember(t testing.TB, id, cluster uint64, address string) *node {
 	t.Helper()
+	return startSecured(t, id, cluster, address, nil)
+}
+
+// startSecured starts a member with TLS, if there are certificates.
+func startSecured(t testing.TB, id, cluster uint64, address string, certificates *tlsconfig.Source) *node {
+	t.Helper()
 	n := &node{
 		t: t, id: id, h: newHandler(1, 2, 3, 4, 5),
 		broken: make(chan uint64, 100), expelled: make(chan error, 1),
@@ -136,9 +151,12 @@ func startMember(t testing.TB, id, cluster uint64, address string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.url = "http://" + listener.Addr().String()
+	n.url, listener = "http://"+listener.Addr().String(), NewListener(listener)
+	if certificates != nil {
+		n.url, listener = "https://"+listener.Addr().String(), tls.NewListener(listener, certificates.Server())
+	}
 	n.Transport, err = New(Config{
-		MemberID: id, ClusterID: cluster, PeerURLs: []string{n.url}, Handler: n.h, Logger: zap.New(core),
+		MemberID: id, ClusterID: cluster, PeerURLs: []string{n.url}, Handler: n.h, Logger: zap.New(core), TLS: certificates,
 		Broken:   func(id uint64) { n.broken <- id },
 		Expelled: func(err error) { n.expelled <- err },
 		ReceiveSnapshot: func(ctx context.Context, m *raftpb.Message, r io.Reader) error {
@@ -153,7 +171,7 @@ func startMember(t testing.TB, id, cluster uint64, address string) *node {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = n.server.Serve(NewListener(listener)) // ends with the server
+		_ = n.server.Serve(listener) // ends with the server
 	}()
 	t.Cleanup(func() {
 		n.close()

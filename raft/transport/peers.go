@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"go.etcd.io/etcd/client/pkg/v3/types"
@@ -125,7 +126,7 @@ func (t *Transport) UpdatePeer(id uint64, urls []string) error {
 	if t.stopped || p == nil {
 		return nil
 	}
-	p.urls = urls
+	p.urls, p.proven = urls, false // whoever answers there may be another process
 	t.raft.UpdatePeer(types.ID(id), urls)
 	t.silence()
 	t.attend(id, p)
@@ -152,7 +153,7 @@ func (t *Transport) answeredAs(id uint64, pando bool, url string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.peers[id]
-	if p == nil {
+	if p == nil || !slices.Contains(p.urls, url) { // it has got others meanwhile
 		return
 	}
 	if !pando && !p.stranger && p.kind == Newcomer {
@@ -223,4 +224,5 @@ func (t *Transport) remove(id uint64) {
 	t.streams.cut(id)
 	t.held.cut(id)
 	t.raft.RemovePeer(types.ID(id))
+	t.pipelines.CloseIdleConnections() // those to others too, which are seldom used
 }

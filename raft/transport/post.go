@@ -41,7 +41,7 @@ func (t *Transport) post(w http.ResponseWriter, r *http.Request, from uint64) *r
 	if refused := t.accept(&m, from); refused != nil {
 		return refused
 	}
-	if err := t.cfg.Handler.Process(ctx, &m); err != nil {
+	if err := t.take(ctx, &m, from); err != nil {
 		t.log.Warn("cannot process a raft message", zap.String("from", hex(from)), zap.Error(err))
 		return errProcessing
 	}

@@ -164,6 +164,9 @@ func (t *Transport) present(ctx context.Context, id uint64, base string) (held b
 	if answer.StatusCode != http.StatusOK {
 		return false, fmt.Errorf("status %d", answer.StatusCode)
 	}
+	if of := answer.Header.Get("X-Etcd-Cluster-ID"); of != hex(t.cfg.ClusterID) {
+		return false, fmt.Errorf("an answer of cluster %q", of)
+	}
 	t.log.Debug("connected to a peer", zap.String("peer", hex(id)))
 	return true, t.listenTo(ctx, id, answer.Body)
 }

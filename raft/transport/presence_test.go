@@ -3,6 +3,7 @@ package transport
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -165,6 +166,53 @@ func TestPresenceIsOnePerSender(t *testing.T) {
 	check()
 }
 
+// TestPresenceAtTheMomentOfARemoval: who is removed between being admitted and being held is not held.
+func TestPresenceAtTheMomentOfARemoval(t *testing.T) {
+	a := startNode(t, 1, "127.0.0.1:0")
+	if err := a.AddPeer(2, []string{"http://127.0.0.1:1"}); err != nil {
+		t.Fatal(err)
+	}
+	a.h.mu.Lock()
+	a.h.admits = func() {
+		a.h.remove(2)
+		a.RemovePeer(2)
+	}
+	a.h.mu.Unlock()
+	c, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(testTimeout)) // on a connection that has just been made
+	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: a\r\nX-Server-From: 2\r\nX-Server-Version: 2.3.8\r\nX-Min-Cluster-Version: 2.2.0\r\n"+
+		"X-Etcd-Cluster-ID: %s\r\nX-Raft-To: 1\r\n\r\n", presencePath, hex(testCluster))
+	if text, err := io.ReadAll(c); errors.Is(err, os.ErrDeadlineExceeded) || strings.Contains(string(text), " 40") {
+		t.Errorf("it is answered %q, %v", text, err)
+	}
+	if !a.h.Removed(2) {
+		t.Error("it was not admitted")
+	}
+}
+
+// TestPresenceOfWhoIsNoMember: whatever answers under the URL of a peer, its going away is not that of the peer.
+func TestPresenceOfWhoIsNoMember(t *testing.T) {
+	a := startNode(t, 1, "127.0.0.1:0")
+	stranger := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "hello") // as to everybody
+	}))
+	defer stranger.Close()
+	if err := a.AddPeer(2, []string{stranger.URL}); err != nil {
+		t.Fatal(err)
+	}
+	a.SetKind(2, Pando)
+	await(t, "attempts", func() bool {
+		return a.logs.FilterMessage("no connection to a peer").Len()+a.logs.FilterMessage("the connection to a peer broke").Len() > 1
+	})
+	if len(a.broken) > 0 {
+		t.Error("its connection broke")
+	}
+}
+
 // TestNewcomerProvesItself: a newcomer gets no entries before it has answered as only Pando does; an etcd, which has no such page,
 // never does, and is told why.
 func TestNewcomerProvesItself(t *testing.T) {
@@ -194,8 +242,14 @@ func TestNewcomerProvesItself(t *testing.T) {
 		defer a.mu.RUnlock()
 		return a.peers[2].mayGet()
 	})
-	if a.mu.RLock(); a.peers[3].mayGet() {
-		t.Error("a stranger gets entries")
+	if err := a.UpdatePeer(2, []string{stranger.URL}); err != nil {
+		t.Fatal(err)
 	}
-	a.mu.RUnlock()
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	for _, id := range []uint64{2, 3} {
+		if a.peers[id].mayGet() {
+			t.Errorf("member %d gets entries, under the URL of a stranger", id)
+		}
+	}
 }

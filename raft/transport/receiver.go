@@ -12,12 +12,12 @@ import (
 
 var errNotAMember = errors.New("transport: the sender of a message is not a member")
 
-// receiver stands between the streams, rafthttp's and those along presence connections, and the Handler.
+// receiver stands between rafthttp and the Handler.
 type receiver struct{ t *Transport }
 
 var _ rafthttp.Raft = (*receiver)(nil)
 
-// Process takes a message from a stream. Which peer's stream it was is not known here, only whom the message names.
+// Process takes a message from a stream of rafthttp's. Which peer's it was is not known here, only whom the message names.
 func (r *receiver) Process(ctx context.Context, m *raftpb.Message) error {
 	if !r.t.enter() {
 		return errStopped
@@ -26,11 +26,20 @@ func (r *receiver) Process(ctx context.Context, m *raftpb.Message) error {
 	if err := check(m, r.t.cfg.MemberID); err != nil {
 		return fmt.Errorf("transport: a message from a stream is invalid: %w", err)
 	}
-	if id := m.GetFrom(); r.t.cfg.Handler.Removed(id) || !r.t.cfg.Handler.Member(id) {
+	if !r.t.isMember(m.GetFrom()) {
 		return errNotAMember
 	}
-	r.t.hear(m.GetFrom())
-	return r.t.cfg.Handler.Process(ctx, m)
+	return r.t.take(ctx, m, m.GetFrom())
+}
+
+// take hands on a message that was checked and that a member has brought, its sender or who passes it on.
+func (t *Transport) take(ctx context.Context, m *raftpb.Message, by uint64) error {
+	t.hear(by)
+	return t.cfg.Handler.Process(ctx, m)
+}
+
+func (t *Transport) isMember(id uint64) bool {
+	return !t.cfg.Handler.Removed(id) && t.cfg.Handler.Member(id)
 }
 
 func (r *receiver) IsIDRemoved(id uint64) bool { return r.t.cfg.Handler.Removed(id) }

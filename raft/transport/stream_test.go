@@ -7,7 +7,10 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -64,8 +67,30 @@ func TestMessagesAlongThePresence(t *testing.T) {
 	}
 }
 
-// TestPeerThatDoesNotRead: what waits for it is bounded, nobody waits for it, what does not wait for appends goes another way, and
-// it costs nothing after its end.
+// TestPendingIsBounded: of what waits for a peer that does not read.
+func TestPendingIsBounded(t *testing.T) {
+	here, there := net.Pipe()
+	defer there.Close()
+	s := newStream(here, []byte("head."))
+	taken := 0
+	for s.send(appendOf(1, 2, 1<<20)) {
+		if taken++; taken > 200 {
+			t.Fatal("200 MB wait for a peer that does not read")
+		}
+		if taken == 10 {
+			s.take() // they are being written
+		}
+	}
+	if taken < maxPending>>20 {
+		t.Errorf("only %d MB can wait", taken)
+	}
+	s.end()
+	if s.pending != nil || s.send(heartbeat(1, 2, 3)) {
+		t.Error("something waits for a peer that is gone")
+	}
+}
+
+// TestPeerThatDoesNotRead: nobody waits for it, and what does not wait for appends goes another way. Its end is reported.
 func TestPeerThatDoesNotRead(t *testing.T) {
 	nodes := startNodes(t, 2)
 	a, b := nodes[0], nodes[1]
@@ -83,21 +108,12 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 	b.awaitActive(1)
 	a.awaitActive(2)
 	await(t, "the connection", func() bool { return a.held.send(appendOf(1, 2, 1)) })
-	taken := 0
-	for a.held.send(appendOf(1, 2, 1<<20)) {
-		if taken++; taken > 200 {
-			t.Fatal("200 MB wait for a peer that does not read")
-		}
-	}
-	if taken < maxPending>>20 {
-		t.Errorf("only %d MB can wait", taken)
+	for range 16 { // more than the system takes
+		_ = a.held.send(appendOf(1, 2, 1<<20)) // a connection that stands still is given up after a while
 	}
 	a.hear(2) // as if it spoke
 	a.Send([]*raftpb.Message{heartbeat(1, 2, 3)})
 	receive(t, "a heartbeat", heartbeats)
-	for len(a.h.unreachable) > 0 {
-		<-a.h.unreachable
-	}
 	close(release)
 	b.close()
 	await(t, "the end of the connection", func() bool { return !a.held.send(appendOf(1, 2, 1)) })
@@ -159,6 +175,60 @@ func TestSilentPeer(t *testing.T) {
 	}
 	if heartbeats, proposals := count(true); heartbeats != 2 || proposals != 1 {
 		t.Errorf("%d heartbeats and %d proposals for a silent peer", heartbeats, proposals)
+	}
+}
+
+// TestWhoPostsIsHeard: a peer that can open no stream here is no less there than others. It would get everything twice.
+func TestWhoPostsIsHeard(t *testing.T) {
+	n := startNode(t, 2, "127.0.0.1:0")
+	if err := n.AddPeer(1, []string{"http://127.0.0.1:1"}); err != nil {
+		t.Fatal(err)
+	}
+	peer := n.peers[1]
+	peer.heard.Store(-int64(time.Hour))
+	answer := ask(t, n, http.MethodPost, "/raft", nil, bytes.NewReader(marshal(t, heartbeat(1, 2, 3))))
+	if status, text := answered(t, answer); status != http.StatusNoContent {
+		t.Fatalf("status %d, %s", status, text)
+	}
+	if n.silent(peer) {
+		t.Error("it was not heard")
+	}
+}
+
+// TestConnectionsToARemovedMember are not kept, not even those of rafthttp that nothing is sent along.
+func TestConnectionsToARemovedMember(t *testing.T) {
+	states := make(chan http.ConnState, 10)
+	var posting sync.Map // addresses
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Server-Version", ServerVersion)
+		if _, err := io.Copy(io.Discard, r.Body); err != nil || r.Method != http.MethodPost {
+			http.Error(w, "no stream", http.StatusNotFound)
+			return
+		}
+		posting.Store(r.RemoteAddr, true)
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	server.Config.ConnState = func(c net.Conn, state http.ConnState) {
+		if _, ok := posting.Load(c.RemoteAddr().String()); ok {
+			states <- state
+		}
+	}
+	server.Start()
+	defer server.Close()
+	n := startNode(t, 1, "127.0.0.1:0")
+	if err := n.AddPeer(2, []string{server.URL}); err != nil {
+		t.Fatal(err)
+	}
+	m := snapshotMessage(1, 2)
+	m.Snapshot.Data = []byte("x")
+	n.Send([]*raftpb.Message{m})
+	for state := http.StateNew; state != http.StateIdle; state = receive(t, "a connection that is kept", states) {
+	}
+	if !receive(t, "word that it was sent", n.h.snapshots) {
+		t.Fatal("it was not sent")
+	}
+	n.RemovePeer(2)
+	for state := http.StateNew; state != http.StateClosed; state = receive(t, "its end", states) {
 	}
 }
 

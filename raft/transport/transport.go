@@ -26,7 +26,8 @@ type Transport struct {
 	routes http.Handler
 	client *http.Transport // for presence, clocks and snapshots
 
-	probers []prober // of rafthttp
+	probers   []prober        // of rafthttp
+	pipelines *http.Transport // likewise: the client for messages that have no stream
 
 	ctx     context.Context // ends when Stop begins
 	cancel  context.CancelFunc
@@ -82,7 +83,7 @@ func New(cfg Config) (*Transport, error) {
 	if err := t.raft.Start(); err != nil { // makes its HTTP clients, no goroutine
 		return nil, fmt.Errorf("transport: %w", err)
 	}
-	if err := secure(t.raft, cfg.TLS); err != nil {
+	if t.pipelines, err = secure(t.raft, cfg.TLS); err != nil {
 		return nil, err
 	}
 	if t.probers, err = probersOf(t.raft); err != nil {

@@ -144,7 +144,7 @@ func powerCut(t *testing.T, s *script) {
 func TestEveryCallFails(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	for _, fault := range []fsys.Fault{{Err: syscall.EIO}, {Err: syscall.EIO, Short: 30}, {Err: syscall.EIO, Short: 600}} {
+	for _, fault := range []fsys.Fault{{Err: syscall.EIO}, {Err: syscall.EIO, Short: 600}, {Err: syscall.EIO, Short: 3000}} {
 		for at := 1; ; at++ {
 			s := &script{rnd: rand.New(rand.NewPCG(seed, 1))}
 			if !failAt(t, s, at, fault) {
@@ -167,7 +167,7 @@ func failAt(t *testing.T, s *script, at int, fault fsys.Fault) bool {
 	f.OnCall(func(c fsys.Call) fsys.Fault {
 		if n++; n == at {
 			hit = true
-			return fault
+			return fsys.Fault{Err: fault.Err, Short: c.Torn(fault.Short)}
 		}
 		return fsys.Fault{}
 	})
