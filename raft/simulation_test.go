@@ -251,7 +251,6 @@ func simulate(t *testing.T, seed uint64) (s *simulation) {
 }
 
 func TestSimulation(t *testing.T) {
-	t.Parallel()
 	first, seeds := fromEnvironment(t, "PANDO_SIMULATION_SEED", 1), fromEnvironment(t, "PANDO_SIMULATION_SEEDS", 50)
 	t.Logf("%d seeds from %d on", seeds, first)
 	for seed := first; seed < first+seeds; seed++ {

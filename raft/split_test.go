@@ -45,7 +45,6 @@ func (s *standoff) pass(m *raftpb.Message, longest time.Duration) {
 // Two followers that notice the leader's end at the same moment split the votes. They try again, each after a time of its
 // own, and not only after another election timeout.
 func TestSplitVotesAreSettledSoon(t *testing.T) {
-	t.Parallel()
 	const wanted, rounds, election = 3, 30, 2 * time.Second
 	c := startTuned(t, func(id uint64, cfg *Config) {
 		cfg.Heartbeat, cfg.Election = election/20, election
