@@ -25,6 +25,9 @@ const (
 	// deadline gets before it is set again.
 	restAfter     = 5 * time.Second
 	deadlineEvery = time.Second
+	// breaksBehindPost is how many bytes of line breaks may stand behind the body of a POST, which some old clients end with one that
+	// its length does not count: as many as net/http leaves out.
+	breaksBehindPost = 4
 )
 
 var (
@@ -56,6 +59,7 @@ type conn struct {
 	buf    []byte           // what has been read and not been used yet is buf[:have]
 	have   int
 	timed  time.Time // when the deadline of restAfter was last set; zero: there is another
+	breaks int8      // bytes of line breaks that are still left out before the next request
 
 	spot  spot          // in the lot
 	waits *parkedAnswer // the answer that goes on when something happens; nil if there is none
@@ -125,6 +129,9 @@ func (c *conn) exchange() verdict {
 	if next == again {
 		next = c.answer(x)
 		c.keep(used)
+		if x.request.Method == http.MethodPost {
+			c.breaks = breaksBehindPost
+		}
 	}
 	x.reset()
 	exchanges.Put(x)
@@ -146,6 +153,7 @@ func (x *exchange) reset() {
 func (c *conn) read(x *exchange) (next verdict, used int) {
 	head := -1
 	for seen := 0; head < 0; {
+		c.leaveOutBreaks()
 		if head = c.headLength(seen); head >= 0 {
 			break
 		}
@@ -183,6 +191,19 @@ func (c *conn) read(x *exchange) (next verdict, used int) {
 	}
 	x.request.RemoteAddr = c.remote
 	return again, used
+}
+
+// leaveOutBreaks drops line breaks that are no request's, as they come.
+func (c *conn) leaveOutBreaks() {
+	n := 0
+	for n < min(c.have, int(c.breaks)) && (c.buf[n] == '\r' || c.buf[n] == '\n') {
+		n++
+	}
+	c.breaks -= int8(n)
+	if c.have -= n; c.have > 0 {
+		copy(c.buf, c.buf[n:n+c.have])
+		c.breaks = 0
+	}
 }
 
 // maxHead is the length of the longest head that is plain.

@@ -229,6 +229,46 @@ func TestRequestsAreThoseOfNetHTTP(t *testing.T) {
 	}
 }
 
+// TestLineBreaksBehindAPost: some old clients send one that its length does not count (RFC 9112, section 2.2).
+func TestLineBreaksBehindAPost(t *testing.T) {
+	t.Parallel()
+	front, alone := both(t, handle)
+	for _, breaks := range []string{"\r\n", "\n", "\r", "\r\n\r\n", "\r\n\n", "\r\n\r\n\n", "\r\n\r\n\r\n", "\n\n\n\n\n", "\r\n  "} {
+		for _, method := range []string{"POST", "PUT"} {
+			for _, length := range []int{0, 5, 5000} {
+				first := fmt.Sprintf("%s /sees HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", method, length) + strings.Repeat("v", length)
+				compare(t, front, alone, first, breaks+get("/json"), closing)
+				compare(t, front, alone, first, breaks+first, breaks+closing)
+				compare(t, front, alone, first, get("/json"), breaks+closing)
+				compare(t, front, alone, first, breaks+"GET /sees HTTP/1.0\r\n\r\n")
+				if method != "POST" {
+					continue // net/http does not answer less than four bytes of a further request
+				}
+				if ours, theirs := breakOff(t, front, first+breaks), breakOff(t, alone, first+breaks); ours != theirs {
+					t.Errorf("%q:\nhere        %q\nin net/http %q", first[:20]+breaks, ours, theirs)
+				}
+			}
+		}
+	}
+}
+
+// TestLineBreaksBehindAPostInPieces: they may come alone, and much later.
+func TestLineBreaksBehindAPostInPieces(t *testing.T) {
+	g := newRestlessRig(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Method) }), Options{}, time.Millisecond)
+	for _, pieces := range [][]string{{"\r", "\n", get("/")}, {"\r\n", "G", "ET / HTTP/1.1\r\nHost: h\r\n\r\n"}, {"\n", "\r\nGET", " / HTTP/1.1\r\nHost: h\r\n\r\n"}} {
+		c := g.dial()
+		c.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n1")
+		c.hears("POST")
+		for _, piece := range pieces {
+			g.eventually("it is parked, or has begun", func() bool { return g.parked() == 1 || g.in(idle) == 1 })
+			c.send(piece)
+		}
+		c.hears("GET")
+		c.Close()
+		g.eventually("it is gone", func() bool { return g.open.Load() == 0 })
+	}
+}
+
 func compare(t *testing.T, front, alone string, requests ...string) {
 	t.Helper()
 	ours, theirs := conversation(t, front, requests...), conversation(t, alone, requests...)
