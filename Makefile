@@ -114,7 +114,7 @@ bench-go: ## the benchmarks of every package
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(UNIT)
 bench-compare: ## micro-benchmarks (BENCH, BENCHTIME, COUNT) beside those of the commit before, or of BASE, by benchstat
 	@BASE='$(BASE)' BENCH='$(BENCH)' BENCHTIME='$(BENCHTIME)' COUNT='$(COUNT)' test/bench/compare.sh \
-		$(addprefix pando/,tree ttl store eventhistory snapshot raft/wal auth metrics httpapi)
+		$(addprefix pando/,tree ttl store eventhistory snapshot raft/wal auth metrics front httpapi)
 bench-compare: BENCHTIME = 200ms
 bench-server: ## the binary over sockets: passwords, crowds, expiry
 	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench

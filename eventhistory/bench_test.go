@@ -44,6 +44,7 @@ func BenchmarkTenThousandOnOneKey(b *testing.B) {
 			}
 		})
 	}
+	b.ReportAllocs()
 	for b.Loop() {
 		told.Add(watchers)
 		bench.set("/1/k")
@@ -62,9 +63,12 @@ func BenchmarkParkedWatcher(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			hub, watchers := New(1000), make([]*Watcher, b.N)
 			before := heap()
+			b.ReportAllocs()
+			b.ResetTimer() // the collection is not what a watch takes
 			for i := range watchers {
 				watchers[i], _ = hub.Watch(path(i), false, false, 0, nil)
 			}
+			b.StopTimer()
 			b.ReportMetric(float64(heap()-before)/float64(b.N), "B/watcher")
 			for _, w := range watchers {
 				w.Close()

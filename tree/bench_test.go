@@ -49,9 +49,8 @@ func TestMemoryPerKey(t *testing.T) {
 func BenchmarkMemory(b *testing.B) {
 	for _, perDirectory := range []int{1_000_000, 1000, 10} {
 		b.Run(fmt.Sprintf("directory=%d", perDirectory), func(b *testing.B) {
-			for range b.N {
-				b.ReportMetric(bytesPerKey(1_000_000, perDirectory), "B/key")
-			}
+			b.ReportMetric(bytesPerKey(1_000_000, perDirectory), "B/key")
+			b.ReportMetric(0, "ns/op") // nothing is timed, and once is enough
 		})
 	}
 }

@@ -86,6 +86,7 @@ func BenchmarkRemoveBelow(b *testing.B) {
 			for i := range below {
 				below[i] = fmt.Sprintf("/1/dir/%d", i)
 			}
+			b.ReportAllocs()
 			b.ResetTimer()
 			for range b.N {
 				for i, path := range below {
