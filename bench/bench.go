@@ -209,7 +209,7 @@ func (w *work) attend(ctx context.Context, done <-chan struct{}) (stopped time.T
 func (w *work) connect(ctx context.Context, connections int) error {
 	w.conns = make(chan *conn, connections)
 	for i := range connections {
-		c := &conn{target: w.run.target(i)}
+		c := &conn{target: w.run.target(i), patience: answerPatience}
 		if w.run.kind.owned {
 			c.more = w.run.ValueSize // behind which stands the index
 		}

@@ -16,7 +16,11 @@ import (
 )
 
 const (
-	dialPatience = 10 * time.Second
+	dialPatience = 10 * time.Second // with the handshake of TLS
+	// answerPatience is how long a request may take, or up to renewPatience less: for each of them alone that would cost as much as
+	// the request.
+	answerPatience = time.Minute
+	renewPatience  = time.Second
 	// keptBody is how much of an answer is kept, unless more is wanted of it: an error's text.
 	keptBody = 4 << 10
 )
@@ -32,13 +36,15 @@ const (
 // request under way ends.
 type conn struct {
 	target
-	more   int         // of an answer that is kept, beyond keptBody
-	nc     net.Conn    // nil if not open
-	detach func() bool // from the context that closes it
-	in     *bufio.Reader
-	out    []byte
-	body   []byte // the last answer's, as far as it is kept
-	head   head
+	more     int           // of an answer that is kept, beyond keptBody
+	patience time.Duration // for an answer; 0 has no end: for a watcher
+	renewed  time.Time     // when it began
+	nc       net.Conn      // nil if not open
+	detach   func() bool   // from the context that closes it
+	in       *bufio.Reader
+	out      []byte
+	body     []byte // the last answer's, as far as it is kept
+	head     head
 }
 
 // head is what of an answer's head counts.
@@ -73,6 +79,9 @@ func (c *conn) begin(ctx context.Context, r *request) error {
 			return err
 		}
 	}
+	if c.patience > 0 {
+		c.renew()
+	}
 	c.write(r)
 	if _, err := c.nc.Write(c.out); err != nil {
 		return c.broken(err)
@@ -81,6 +90,14 @@ func (c *conn) begin(ctx context.Context, r *request) error {
 		return c.broken(err)
 	}
 	return nil
+}
+
+// renew begins the patience for an answer.
+func (c *conn) renew() {
+	if now := time.Now(); now.Sub(c.renewed) >= renewPatience {
+		c.renewed = now
+		_ = c.nc.SetDeadline(now.Add(c.patience)) // of a connection that is closed, the next call tells
+	}
 }
 
 // end reads the body of the answer.
@@ -95,20 +112,21 @@ func (c *conn) end() error {
 }
 
 func (c *conn) open(ctx context.Context) error {
-	d := net.Dialer{Timeout: dialPatience}
-	nc, err := d.DialContext(ctx, "tcp", c.host)
+	soon, cancel := context.WithTimeout(ctx, dialPatience)
+	defer cancel()
+	nc, err := new(net.Dialer).DialContext(soon, "tcp", c.host)
 	if err != nil {
 		return err
 	}
 	if c.tls != nil {
 		secure := tls.Client(nc, c.tls)
-		if err := secure.HandshakeContext(ctx); err != nil {
+		if err := secure.HandshakeContext(soon); err != nil {
 			nc.Close()
 			return err
 		}
 		nc = secure
 	}
-	c.nc, c.detach = nc, context.AfterFunc(ctx, func() { nc.Close() })
+	c.nc, c.detach, c.renewed = nc, context.AfterFunc(ctx, func() { nc.Close() }), time.Time{}
 	if c.in == nil {
 		c.in = bufio.NewReaderSize(nil, keptBody)
 	}

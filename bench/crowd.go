@@ -67,12 +67,17 @@ func (c *crowd) connect(ctx context.Context) error {
 		w.req = request{method: http.MethodGet, path: c.key(i), query: "?wait=true"}
 		c.running.Go(func() { c.watch(w, waits) })
 	}
-	for range c.run.Watchers {
+	late := time.NewTimer(watchPatience)
+	defer late.Stop()
+	for n := range c.run.Watchers {
 		select {
 		case err := <-waits:
 			if err != nil {
 				return err
 			}
+			late.Reset(watchPatience)
+		case <-late.C:
+			return fmt.Errorf("%d of %d wait, and no other one within %v", n, c.run.Watchers, watchPatience)
 		case <-ctx.Done():
 			return errInterrupted
 		}

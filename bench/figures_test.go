@@ -81,6 +81,13 @@ func TestPace(t *testing.T) {
 	if n := p.owed(time.Now().Add(time.Hour)); n != 0 {
 		t.Errorf("%d owed of none", n)
 	}
+	p = &pace{rate: 1e-9, length: time.Hour} // the tenth is due beyond what a time.Duration holds
+	p.begin()
+	for i := range 100 {
+		if _, _, ok := p.take(t.Context(), timer); ok != (i == 0) {
+			t.Fatalf("request %d of one in thirty years: %v", i, ok)
+		}
+	}
 	p = &pace{count: 2}
 	p.begin()
 	for want := range 3 {

@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// latest is how long after the start a request is due at most, in nanoseconds: beyond a time.Duration it would be due long ago.
+const latest = 100 * 365 * 24 * float64(time.Hour)
+
 // pace numbers the requests of a run and says when each is due.
 type pace struct {
 	rate   float64       // per second; 0: each is due at once
@@ -39,7 +42,7 @@ func (p *pace) take(ctx context.Context, t *timer) (n int64, due time.Time, ok b
 	now := time.Now()
 	due = now
 	if p.rate > 0 {
-		due = p.start.Add(time.Duration(float64(n) / p.rate * float64(time.Second)))
+		due = p.start.Add(time.Duration(min(float64(n)/p.rate*float64(time.Second), latest)))
 	}
 	if !p.end.IsZero() && !due.Before(p.end) || ctx.Err() != nil {
 		return 0, due, false

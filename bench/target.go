@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -26,12 +27,19 @@ func address(endpoint string) (host string, secure bool, err error) {
 	}
 	port, known := map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	if !known || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return "", false, fmt.Errorf("--endpoints %s: want a URL like http://127.0.0.1:2379", endpoint)
+		return "", false, noEndpoint(endpoint)
 	}
 	if u.Port() != "" {
 		port = u.Port()
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return "", false, noEndpoint(endpoint)
+		}
 	}
 	return net.JoinHostPort(u.Hostname(), port), u.Scheme == "https", nil
+}
+
+func noEndpoint(endpoint string) error {
+	return fmt.Errorf("--endpoints %s: want a URL like http://127.0.0.1:2379", endpoint)
 }
 
 // target is where connection i goes: to each endpoint in turn.

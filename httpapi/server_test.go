@@ -167,10 +167,20 @@ func dial(t testing.TB, addr string) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
-		t.Fatal(err)
-	}
-	return newClient(t, c)
+	return newClient(t, patient{c.(*net.TCPConn)})
+}
+
+// patient is a connection on which something has to move within a minute, however long all of it takes.
+type patient struct{ *net.TCPConn }
+
+func (p patient) Read(b []byte) (int, error) {
+	_ = p.SetReadDeadline(time.Now().Add(time.Minute)) // a closed one says so below
+	return p.TCPConn.Read(b)
+}
+
+func (p patient) Write(b []byte) (int, error) {
+	_ = p.SetWriteDeadline(time.Now().Add(time.Minute))
+	return p.TCPConn.Write(b)
 }
 
 func newClient(t testing.TB, c net.Conn) *client { return &client{c, t, bufio.NewReader(c)} }

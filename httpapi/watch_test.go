@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -129,7 +128,7 @@ func TestHalfClosedPollEndsWell(t *testing.T) {
 	g := newRig(t, Options{})
 	c := dial(t, g.listen(t))
 	resp := c.get("/v2/keys/k?wait=true")
-	if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+	if err := c.Conn.(patient).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
 	if body, err := io.ReadAll(resp.Body); err != nil || len(body) > 0 {
