@@ -37,7 +37,7 @@ func clientOf(r *http.Request) string {
 // it would not be. The path counts as it was sent.
 func (h *handler) permitKey(r *http.Request, c *store.Command) (*store.View, error) {
 	return h.permit(func(v *store.View) error {
-		return h.auth.AllowKey(r.Context(), v, credentialsOf(r), auth.Want{
+		return h.auth.AllowKey(lasting(r), v, credentialsOf(r), auth.Want{
 			Key:       strings.TrimPrefix(r.URL.Path, keysRoute),
 			Write:     r.Method != http.MethodGet && r.Method != http.MethodHead,
 			Recursive: c.Recursive,
@@ -48,10 +48,10 @@ func (h *handler) permitKey(r *http.Request, c *store.Command) (*store.View, err
 // permitRoot allows a request that administers, once the log has been replayed: before, nobody knows whether authentication is
 // enabled.
 func (h *handler) permitRoot(r *http.Request) error {
-	if err := h.server.WaitReady(r.Context()); err != nil {
+	if err := h.server.WaitReady(lasting(r)); err != nil {
 		return err
 	}
-	_, err := h.permit(func(v *store.View) error { return h.auth.AllowRoot(r.Context(), v, credentialsOf(r)) })
+	_, err := h.permit(func(v *store.View) error { return h.auth.AllowRoot(lasting(r), v, credentialsOf(r)) })
 	return err
 }
 

@@ -44,7 +44,7 @@ func (h *handler) serveEnable(w http.ResponseWriter, r *http.Request) error {
 		notAllowed(w, recordMethods)
 		return nil
 	}
-	err := h.server.WaitReady(r.Context())
+	err := h.server.WaitReady(lasting(r))
 	if err == nil && r.Method != http.MethodGet {
 		err = h.permitRoot(r)
 	}
@@ -54,9 +54,9 @@ func (h *handler) serveEnable(w http.ResponseWriter, r *http.Request) error {
 	h.setAuthHeaders(w)
 	switch r.Method {
 	case http.MethodPut:
-		return h.auth.Enable(r.Context(), clientOf(r))
+		return h.auth.Enable(lasting(r), clientOf(r))
 	case http.MethodDelete:
-		return h.auth.Disable(r.Context(), clientOf(r))
+		return h.auth.Disable(lasting(r), clientOf(r))
 	}
 	v := h.server.View()
 	v.CountAuthLookup()
@@ -78,7 +78,7 @@ func (h *handler) serveUsers(w http.ResponseWriter, r *http.Request) error {
 	case r.Method == http.MethodPut:
 		return h.putUser(w, r, name)
 	case r.Method == http.MethodDelete:
-		return h.auth.DeleteUser(r.Context(), clientOf(r), name)
+		return h.auth.DeleteUser(lasting(r), clientOf(r), name)
 	}
 	return h.getUser(w, r, name)
 }
@@ -97,7 +97,7 @@ func (h *handler) serveRoles(w http.ResponseWriter, r *http.Request) error {
 	case r.Method == http.MethodPut:
 		return h.putRole(w, r, name)
 	case r.Method == http.MethodDelete:
-		return h.auth.DeleteRole(r.Context(), clientOf(r), name)
+		return h.auth.DeleteRole(lasting(r), clientOf(r), name)
 	}
 	role, err := h.auth.Role(h.server.View(), name)
 	if err == nil {
@@ -206,7 +206,7 @@ func (h *handler) putUser(w http.ResponseWriter, r *http.Request, name string) e
 	if in.User != name {
 		return &auth.Error{Status: http.StatusBadRequest, Message: "User JSON name does not match the name in the URL"}
 	}
-	out, created, err := h.auth.PutUser(r.Context(), clientOf(r), in)
+	out, created, err := h.auth.PutUser(lasting(r), clientOf(r), in)
 	if err == nil {
 		writeJSON(w, statusIf(created), out)
 	}
@@ -221,7 +221,7 @@ func (h *handler) putRole(w http.ResponseWriter, r *http.Request, name string) e
 	if in.Role != name {
 		return &auth.Error{Status: http.StatusBadRequest, Message: "Role JSON name does not match the name in the URL"}
 	}
-	out, created, err := h.auth.PutRole(r.Context(), clientOf(r), in)
+	out, created, err := h.auth.PutRole(lasting(r), clientOf(r), in)
 	if err == nil {
 		writeJSON(w, statusIf(created), out)
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 
 	"pando/store"
@@ -48,7 +49,7 @@ func (h *handler) understand(w http.ResponseWriter, r *http.Request, key string,
 
 // dispatch carries out what was asked for. An error means that nothing has been answered.
 func (h *handler) dispatch(w http.ResponseWriter, r *http.Request, c *store.Command, p *progress) error {
-	if err := h.server.WaitReady(r.Context()); err != nil {
+	if err := h.server.WaitReady(lasting(r)); err != nil {
 		return err
 	}
 	h.server.View().CountAuthLookup()
@@ -58,7 +59,7 @@ func (h *handler) dispatch(w http.ResponseWriter, r *http.Request, c *store.Comm
 	}
 	switch {
 	case c.Method == http.MethodGet && c.Quorum:
-		if err := h.server.ReadBarrier(r.Context()); err != nil {
+		if err := h.server.ReadBarrier(lasting(r)); err != nil {
 			return err
 		}
 		if v, err = h.permitKey(r, c); err != nil { // by what is known now
@@ -72,6 +73,15 @@ func (h *handler) dispatch(w http.ResponseWriter, r *http.Request, c *store.Comm
 		return h.read(w, c, v, p)
 	}
 	return h.write(w, r, c, p)
+}
+
+// lasting is the context of what is carried out and answered even if its client sends no more: who has closed its side may still listen,
+// and gets its answer from the reference. All that waits for it has a limit of its own. A watch has none, and ends with its client.
+func lasting(r *http.Request) context.Context {
+	if ctx := r.Context(); ctx.Done() != nil {
+		return context.WithoutCancel(ctx)
+	}
+	return r.Context()
 }
 
 func notAllowed(w http.ResponseWriter, methods []string) {

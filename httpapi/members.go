@@ -116,7 +116,7 @@ func (h *handler) addMember(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	m, err := h.server.AddMember(r.Context(), urls)
+	m, err := h.server.AddMember(lasting(r), urls)
 	if err != nil {
 		return err
 	}
@@ -131,11 +131,11 @@ func (h *handler) changeMember(w http.ResponseWriter, r *http.Request, text stri
 		return NoSuchMember(text)
 	}
 	if r.Method == http.MethodDelete {
-		err = h.server.RemoveMember(r.Context(), id)
+		err = h.server.RemoveMember(lasting(r), id)
 	} else {
 		var urls []string
 		if urls, err = peerURLsOf(w, r); err == nil {
-			err = h.server.UpdateMember(r.Context(), id, urls)
+			err = h.server.UpdateMember(lasting(r), id, urls)
 		}
 	}
 	if err == nil {

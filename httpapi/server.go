@@ -16,7 +16,8 @@ import (
 )
 
 // Server is the member that answers: what the API needs of replication and of the store. Every method may be called from
-// any goroutine. The errors of Do, ReadBarrier and WaitReady are a *Failure, ErrStopped or that of ctx.
+// any goroutine. The errors of Do, ReadBarrier and WaitReady are a *Failure, ErrStopped or that of ctx; none of them takes longer than the
+// request timeout, with whatever ctx.
 type Server interface {
 	// Do sends a command through the log and returns what applying it gave. The command needs no ID. The request timeout
 	// is kept here.

@@ -9,7 +9,7 @@ import (
 
 // write sends a command through the log and answers with its event.
 func (h *handler) write(w http.ResponseWriter, r *http.Request, c *store.Command, p *progress) error {
-	t := &timed{Context: r.Context()}
+	t := &timed{Context: lasting(r)}
 	result, err := h.server.Do(t, *c)
 	p.timing = t.timing
 	p.carried = h.now().Sub(p.began)
