@@ -92,6 +92,8 @@ const (
 // serve answers requests one after the other. It owns the connection.
 func (c *conn) serve() {
 	c.begin()
+	// The first head of a connection has its time, and so has one that has begun to come: it is read, however short restAfter is.
+	_ = c.tcp.SetReadDeadline(time.Now().Add(c.server.o.HeaderTimeout))
 	next := again
 	for next == again {
 		next = c.exchange()
@@ -107,7 +109,7 @@ func (c *conn) serve() {
 	}
 }
 
-// begin takes a buffer, and what has come early. The first head of a connection has its time; one from the lot may wait.
+// begin takes a buffer, and what has come early.
 func (c *conn) begin() {
 	c.buffer = buffers.Get().(*[minBuffer]byte)
 	c.buf = c.buffer[:]
@@ -115,11 +117,6 @@ func (c *conn) begin() {
 	c.early = nil
 	c.restedAt.Store(0)
 	c.timed = time.Time{}
-	if c.spot == (spot{}) {
-		_ = c.tcp.SetReadDeadline(time.Now().Add(c.server.o.HeaderTimeout))
-	} else {
-		c.keep(0)
-	}
 }
 
 // exchange reads one request and answers it.

@@ -65,6 +65,7 @@ func (c *conn) stay() verdict {
 		if next := c.goOn(nil); next != again || c.waits == nil {
 			if next == again {
 				c.begin()
+				c.keep(0)
 			}
 			return next
 		}

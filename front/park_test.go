@@ -379,3 +379,16 @@ func TestSilentConnectionsRest(t *testing.T) {
 	}
 	g.eventually("all are closed", func() bool { return g.open.Load() == 0 })
 }
+
+// What is heard of a parked connection is read at once, however soon it is parked again when nothing comes.
+func TestWhatIsHeardIsRead(t *testing.T) {
+	g := newRestlessRig(t, nil, Options{}, time.Nanosecond)
+	c := g.dial()
+	for range 5 {
+		c.send(get("/echo"))
+		c.hears("GET /echo ")
+		g.eventually("it is parked", func() bool { return g.parked() == 1 })
+	}
+	c.Close()
+	g.eventually("it has left", func() bool { return g.open.Load() == 0 })
+}

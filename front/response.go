@@ -2,6 +2,7 @@ package front
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -16,6 +17,9 @@ const sniffed = 512
 
 // sendSize is how much of an answer is sent at once.
 const sendSize = 32 << 10
+
+// asItIs is from which length on a piece is sent without being copied: a client that does not read keeps no second one in memory.
+const asItIs = 8 << 10
 
 // response is the http.ResponseWriter of one exchange, and a piece of an answer that was parked and goes on.
 type response struct {
@@ -60,8 +64,9 @@ func (w *response) Write(p []byte) (int, error) {
 		}
 		w.begin(p, false)
 	}
-	w.piece(p)
-	if len(w.out) >= sendSize {
+	if len(p) >= asItIs && w.member == nil && !w.isHead {
+		w.sendWith(p)
+	} else if w.piece(p); len(w.out) >= sendSize {
 		w.send()
 	}
 	if w.err != nil {
@@ -78,14 +83,21 @@ func (w *response) piece(p []byte) {
 	switch {
 	case w.isHead || len(p) == 0:
 	case w.chunked:
-		w.out = strconv.AppendInt(w.out, int64(len(p)), 16)
-		w.out = append(w.out, "\r\n"...)
+		w.chunkSize(p)
 		w.out = append(w.out, p...)
-		w.out = append(w.out, "\r\n"...)
+		w.out = append(w.out, lineEnd...)
 	default:
 		w.out = append(w.out, p...)
 	}
 }
+
+// chunkSize appends what stands before a chunk.
+func (w *response) chunkSize(p []byte) {
+	w.out = strconv.AppendInt(w.out, int64(len(p)), 16)
+	w.out = append(w.out, lineEnd...)
+}
+
+var lineEnd = []byte("\r\n")
 
 // begin appends the head, and what was held back of the body. Next is what follows that; complete says that it is all there is.
 func (w *response) begin(next []byte, complete bool) {
@@ -188,6 +200,20 @@ func (w *response) send() {
 		w.err = w.member.write(w.conn, w.out)
 	default:
 		_, w.err = w.conn.tcp.Write(w.out)
+	}
+	w.out = w.out[:0]
+}
+
+// sendWith sends what there is, and a piece of the body behind it.
+func (w *response) sendWith(p []byte) {
+	end := []byte(nil)
+	if w.chunked {
+		w.chunkSize(p)
+		end = lineEnd
+	}
+	if w.err == nil {
+		pieces := net.Buffers{w.out, p, end} // one system call
+		_, w.err = pieces.WriteTo(w.conn.tcp)
 	}
 	w.out = w.out[:0]
 }
