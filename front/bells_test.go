@@ -19,9 +19,13 @@ type bells struct {
 	begun, ended atomic.Int64
 	mu           sync.Mutex
 	all          map[*bell]struct{}
+	// over is closed when nobody rings any more. net/http does not notice that a client has gone whose next request has begun to come.
+	over chan struct{}
 }
 
-func newBells(t testing.TB) *bells { return &bells{t: t, all: map[*bell]struct{}{}} }
+func newBells(t testing.TB) *bells {
+	return &bells{t: t, all: map[*bell]struct{}{}, over: make(chan struct{})}
+}
 
 // bell is one answer that waits.
 type bell struct {
@@ -82,6 +86,8 @@ func (b *bells) wait(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-signal:
 		case <-r.Context().Done():
+			return
+		case <-b.over:
 			return
 		}
 	}

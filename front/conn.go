@@ -61,9 +61,10 @@ type conn struct {
 	timed  time.Time // when the deadline of restAfter was last set; zero: there is another
 	breaks int8      // bytes of line breaks that are still left out before the next request
 
-	spot  spot          // in the lot
-	waits *parkedAnswer // the answer that goes on when something happens; nil if there is none
-	early []byte        // of the next request, while parked: after that no more is read
+	listening sync.Mutex    // from leaving the connection until the lot listens to it
+	spot      spot          // in the lot
+	waits     *parkedAnswer // the answer that goes on when something happens; nil if there is none
+	early     []byte        // of the next request, while parked: after that no more is read
 	// restedAt is when it was parked without an answer, in nanoseconds since 1970; 0 if it was not.
 	restedAt atomic.Int64
 }

@@ -80,13 +80,23 @@ func (c *conn) park() bool {
 	if c.waits == nil {
 		ending = &c.server.stopping
 	}
-	if !c.state.CompareAndSwap(busy, parked) {
+	if !c.leaveAndListen(at, deaf) {
 		c.state.Store(busy) // it was woken
 		return false
 	}
 	if ending.Load() && c.state.CompareAndSwap(parked, busy) {
 		c.finish() // Shutdown may have looked at it before
-		return true
+	}
+	return true
+}
+
+// leaveAndListen is under a mutex, so that who has the connection next listens later as well: what is asked last counts, and to go on
+// deaf would lose a request.
+func (c *conn) leaveAndListen(at spot, deaf bool) bool {
+	c.listening.Lock()
+	defer c.listening.Unlock()
+	if !c.state.CompareAndSwap(busy, parked) {
+		return false
 	}
 	c.server.lot.listen(at, deaf)
 	return true

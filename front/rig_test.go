@@ -113,6 +113,7 @@ func (g *rig) stop(after time.Duration) {
 	}
 	g.eventually("all connections are closed", func() bool { return g.open.Load() == 0 })
 	if g.bells != nil {
+		close(g.bells.over)
 		g.eventually("all parked answers have ended", func() bool { return g.bells.begun.Load() == g.bells.ended.Load() })
 	}
 }

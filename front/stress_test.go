@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,7 +18,7 @@ import (
 
 var (
 	stressSeed = flag.Uint64("stress.seed", 0, "of TestStress; 0: any")
-	stressTime = flag.Duration("stress.time", 400*time.Millisecond, "how long TestStress goes on before each shutdown")
+	stressTime = flag.Duration("stress.time", 400*time.Millisecond, "how long TestStress goes on before each shutdown, and a fifth of TestRequestsBehindWatches")
 )
 
 // stress is many clients who do whatever they like to one server.
@@ -226,4 +227,53 @@ func (s *stress) hears(c *client, want string) error {
 		return errLeft
 	}
 	return nil
+}
+
+// TestRequestsBehindWatches: what stands behind a watch is answered after it, and the connection is listened to again, while all is rung
+// at the very moments at which connections are parked.
+func TestRequestsBehindWatches(t *testing.T) {
+	t.Parallel()
+	g := newRestlessRig(t, nil, Options{}, time.Nanosecond)
+	both := get("/wait") + get("/echo")
+	var asking, ringing sync.WaitGroup
+	var over atomic.Bool
+	for range 2 {
+		ringing.Go(func() {
+			for !over.Load() {
+				g.bells.ring("", "line")
+				runtime.Gosched()
+			}
+		})
+	}
+	began := time.Now()
+	for range 60 {
+		c := g.dial()
+		asking.Go(func() {
+			for time.Since(began) < 5**stressTime {
+				_ = c.SetDeadline(time.Now().Add(patience))
+				if _, err := io.WriteString(c, both); err != nil {
+					t.Error(err)
+					return
+				}
+				for range 2 {
+					if err := answered(c); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}
+		})
+	}
+	asking.Wait()
+	over.Store(true)
+	ringing.Wait()
+}
+
+// answered reads a whole answer.
+func answered(c *client) error {
+	resp, err := http.ReadResponse(c.r, nil)
+	if err == nil {
+		_, err = io.Copy(io.Discard, resp.Body)
+	}
+	return err
 }
