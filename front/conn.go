@@ -93,9 +93,10 @@ const (
 // serve answers requests one after the other. It owns the connection.
 func (c *conn) serve() {
 	c.begin()
-	// The first head of a connection has its time, and so has one that has begun to come: it is read, however short restAfter is.
-	_ = c.tcp.SetReadDeadline(time.Now().Add(c.server.o.HeaderTimeout))
 	next := again
+	if c.spot != (spot{}) && c.have == 0 {
+		next = c.hear()
+	}
 	for next == again {
 		next = c.exchange()
 	}
@@ -110,7 +111,19 @@ func (c *conn) serve() {
 	}
 }
 
-// begin takes a buffer, and what has come early.
+// hear reads what the lot was told of, however short restAfter is.
+func (c *conn) hear() verdict {
+	n, err := c.spot.read(c.buf)
+	switch {
+	case n > 0:
+		c.have = n
+	case err == nil, !isAgain(err): // the end
+		return over
+	}
+	return again
+}
+
+// begin takes a buffer, and what has come early. The first head of a connection has its time; one from the lot may wait.
 func (c *conn) begin() {
 	c.buffer = buffers.Get().(*[minBuffer]byte)
 	c.buf = c.buffer[:]
@@ -118,6 +131,11 @@ func (c *conn) begin() {
 	c.early = nil
 	c.restedAt.Store(0)
 	c.timed = time.Time{}
+	if c.spot == (spot{}) {
+		_ = c.tcp.SetReadDeadline(time.Now().Add(c.server.o.HeaderTimeout))
+	} else {
+		c.keep(0)
+	}
 }
 
 // exchange reads one request and answers it.

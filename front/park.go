@@ -65,7 +65,6 @@ func (c *conn) stay() verdict {
 		if next := c.goOn(nil); next != again || c.waits == nil {
 			if next == again {
 				c.begin()
-				c.keep(0)
 			}
 			return next
 		}
