@@ -211,6 +211,9 @@ func (c *conn) read(x *exchange) (next verdict, used int) {
 
 // leaveOutBreaks drops line breaks that are no request's, as they come.
 func (c *conn) leaveOutBreaks() {
+	if c.breaks == 0 {
+		return
+	}
 	n := 0
 	for n < min(c.have, int(c.breaks)) && (c.buf[n] == '\r' || c.buf[n] == '\n') {
 		n++
