@@ -51,17 +51,13 @@ func (w *response) WriteHeader(status int) {
 
 // Write implements io.Writer. What is longer than lengthKnown begins to go out.
 func (w *response) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
+	if holdBack(w, p) {
+		return len(p), nil
 	}
 	if !hasBody(w.status) {
 		return 0, http.ErrBodyNotAllowed
 	}
 	if !w.begun {
-		if len(w.held)+len(p) <= lengthKnown {
-			w.held = append(w.held, p...)
-			return len(p), nil
-		}
 		w.begin(p, false)
 	}
 	if len(p) >= asItIs && w.member == nil && !w.isHead {
@@ -76,7 +72,24 @@ func (w *response) Write(p []byte) (int, error) {
 }
 
 // WriteString implements io.StringWriter.
-func (w *response) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
+func (w *response) WriteString(s string) (int, error) {
+	if holdBack(w, s) {
+		return len(s), nil
+	}
+	return w.Write([]byte(s))
+}
+
+// holdBack keeps a piece of the body while the length may still become known, and returns false when it cannot.
+func holdBack[T string | []byte](w *response, p T) bool {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	if w.begun || !hasBody(w.status) || len(w.held)+len(p) > lengthKnown {
+		return false
+	}
+	w.held = append(w.held, p...)
+	return true
+}
 
 // piece appends a piece of the body.
 func (w *response) piece(p []byte) {
