@@ -12,8 +12,7 @@
 //	fields.go      the fields of an answer's head
 //	park.go        answers that wait for something to happen, and cost no goroutine meanwhile
 //	crew.go        who tells parked answers what has happened
-//	lot_linux.go   the parked connections, where the system tells of what comes from them; elsewhere (lot_other.go) nothing is
-//	               parked, and all connections are handed on
+//	lot.go         the parked connections, and what the system tells of them; without it all connections are handed on
 //
 // It promises
 //   - that the handler sees what it would see under net/http, but for r.Context(), which ends with nothing: a client that goes
