@@ -190,9 +190,18 @@ func (c *cluster) leaderOtherThan(old uint64) uint64 {
 		}
 		select {
 		case <-deadline:
+			c.describe()
 			c.t.Fatal("nobody leads")
 		case <-time.After(time.Millisecond):
 		}
+	}
+}
+
+// describe logs how the members are.
+func (c *cluster) describe() {
+	c.t.Helper()
+	for id, r := range c.rigs {
+		c.t.Logf("member %d: %+v, room: %v", id, r.node.Status(), r.node.disk.room())
 	}
 }
 

@@ -152,23 +152,6 @@ func (m *simMember) later(d time.Duration) bool {
 	return true
 }
 
-// tell is during, which stands for the loop's own goroutine.
-func (m *simMember) tell(event func()) {
-	l := m.node.loop
-	if l.manned {
-		l.during(event)
-		return
-	}
-	event()
-	if m.stopping() {
-		return
-	}
-	l.round()
-	if !l.follows() {
-		m.clock.onTime()
-	}
-}
-
 // ask tells the loop something when it comes to it.
 func (m *simMember) ask(do func()) {
 	m.asks = append(m.asks, do)
@@ -328,21 +311,6 @@ func (m *simMember) apply(w applyWork) {
 	m.after(m.s.plan.cpu(), func() {
 		n.apply.done <- p
 		m.drive(passer)
-	})
-}
-
-// drive has who has left news for the loop take a turn soon, or the loop look for it.
-func (m *simMember) drive(who driver) {
-	if !m.node.loop.manned {
-		m.wake()
-		return
-	}
-	m.after(m.s.plan.cpu(), func() {
-		if !m.stopping() {
-			m.node.loop.driveAs(who)
-		}
-		m.settle()
-		m.wake()
 	})
 }
 

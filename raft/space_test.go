@@ -3,7 +3,9 @@ package raft
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -16,6 +18,8 @@ import (
 // fullDisks are the disks of a cluster, each of which can be full: no file can be begun or become longer.
 type fullDisks map[uint64]*atomic.Bool
 
+const smallSegment = 16 << 10
+
 func startOnDisks(t *testing.T) (*cluster, fullDisks) {
 	t.Helper()
 	full := fullDisks{}
@@ -23,7 +27,7 @@ func startOnDisks(t *testing.T) (*cluster, fullDisks) {
 		full[id] = new(atomic.Bool)
 	}
 	return startTuned(t, func(id uint64, cfg *Config) {
-		cfg.segmentSize, cfg.retry = 16<<10, 10*time.Millisecond
+		cfg.segmentSize, cfg.retry = smallSegment, 10*time.Millisecond
 		cfg.FS = fsys.Hook(fsys.OS, func(c fsys.Call) error {
 			if full[id].Load() && (c.Grows || c.Kind == fsys.OpenFile && filepath.Ext(c.Name) == ".tmp") {
 				return syscall.ENOSPC
@@ -31,6 +35,17 @@ func startOnDisks(t *testing.T) (*cluster, fullDisks) {
 			return nil
 		})
 	}), full
+}
+
+// inStep waits until a member has on its disk what another one has shown, or finds out that it has no room for it. What the others agree
+// on without one whose disk is slow may be more than it has room for.
+func (c *cluster) inStep(id, with uint64) {
+	c.t.Helper()
+	shown := c.rigs[with].node.Status().Applied
+	c.until("a slow disk", func() bool {
+		s := c.rigs[id].node.Status()
+		return s.DiskFull || s.Applied >= shown
+	})
 }
 
 // fill writes through a member until another one finds out that its disk is full.
@@ -41,10 +56,24 @@ func (c *cluster) fill(through, until uint64) {
 			return
 		}
 		if err := c.rigs[through].propose(strings.Repeat("x", 2<<10)); err != nil && !errors.Is(err, ErrDiskFull) {
+			c.describe()
 			c.t.Fatal(err)
 		}
+		c.inStep(until, through)
 	}
 	c.t.Fatal("200 KB went onto a full disk")
+}
+
+// prepared waits until a member has the next segment of its log: it has room then to go on a little when its disk is full.
+func (c *cluster) prepared(id uint64) {
+	c.t.Helper()
+	c.until("the next segment", func() bool {
+		names, err := filepath.Glob(filepath.Join(c.dirs[id], "member", "wal", "*.tmp"))
+		return err == nil && slices.ContainsFunc(names, func(name string) bool {
+			info, err := os.Stat(name)
+			return err == nil && info.Size() == smallSegment
+		})
+	})
 }
 
 // A leader whose log cannot grow hands over, to a member that has room: writes through the others go on, without one
@@ -60,6 +89,8 @@ func TestLeaderWithoutRoomHandsOver(t *testing.T) {
 	}
 	full[alsoFull].Store(true)
 	c.fill(roomy, alsoFull)
+	c.inStep(old, roomy)
+	c.prepared(old) // else only one of three has room when it finds out
 	full[old].Store(true)
 	c.fill(roomy, old)
 	if now := c.leaderOtherThan(old); now != roomy {
