@@ -45,6 +45,7 @@ func runModel(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	capacity := 1 + rng.IntN(12)
 	m := &model{bench: newBench(t, capacity), rng: rng, capacity: capacity, oldest: 1}
+	m.hub.step = 1 + rng.IntN(2*capacity)
 	for range 300 {
 		switch n := rng.IntN(100); {
 		case n < 35:
