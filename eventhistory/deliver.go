@@ -85,13 +85,24 @@ func (h *Hub) hand(w *Watcher, e *Event) {
 	h.woken = append(h.woken, w)
 }
 
-// advance looks for the next event of a watcher that was handed none, and parks a stream that has seen all there is.
-// Without an event or an error the watcher is parked.
+// advance looks for the next event of a watcher that was handed none, and parks one that has seen all there is. Without an
+// event or an error the watcher is parked. A window of a million events takes a tenth of a second, in which others may want to
+// publish: they get their turns.
 func (h *Hub) advance(w *Watcher) (*Event, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	for {
+		h.mu.Lock()
+		e, more, err := h.look(w)
+		h.mu.Unlock()
+		if !more {
+			return e, err
+		}
+	}
+}
+
+// look is one turn of advance, under the hub's mutex; more says that it needs another one.
+func (h *Hub) look(w *Watcher) (e *Event, more bool, err error) {
 	if e := w.take(); e != nil {
-		return e, nil
+		return e, false, nil
 	}
 	if h.stopped {
 		h.end(w, ErrStopped)
@@ -100,17 +111,29 @@ func (h *Hub) advance(w *Watcher) (*Event, error) {
 		h.end(w, ErrCleared)
 	}
 	if w.err != nil || w.parked {
-		return nil, w.err
+		return nil, false, w.err
 	}
-	for w.from <= h.window.last {
+	for range h.step {
+		if w.from > h.window.last {
+			h.park(w)
+			return nil, false, nil
+		}
 		s := h.window.at(w.from)
 		w.from++
 		if s.matches(w) {
-			return s.event, nil
+			h.found(w, s.event)
+			return s.event, false, nil
 		}
 	}
-	h.park(w)
-	return nil, nil
+	return nil, true, nil
+}
+
+// found has a one-shot watcher keep the event that it was behind for, which is all that it wants.
+func (h *Hub) found(w *Watcher, e *Event) {
+	if !w.stream {
+		w.event.Store(e)
+		h.unregister(w)
+	}
 }
 
 // matches applies the rules for past events up to the index at which the watch was accepted, the live ones after it.

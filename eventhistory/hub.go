@@ -1,6 +1,7 @@
 package eventhistory
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -17,8 +18,12 @@ type Hub struct {
 	woken   []*Watcher
 	count   int    // of watchers that are registered
 	asked   uint64 // watches, accepted or not
+	step    int    // how many events one who is behind looks at before others get their turn
 	stopped bool
 }
+
+// eventsPerTurn take some ten microseconds to look at.
+const eventsPerTurn = 1000
 
 // Change is an event on its way into the window.
 type Change struct {
@@ -46,7 +51,7 @@ func (e *ClearedError) Error() string {
 
 // New returns an empty hub at index 0 that keeps the last capacity events. The keys API promises 1000.
 func New(capacity int) *Hub {
-	return &Hub{window: newWindow(capacity, 0)}
+	return &Hub{window: newWindow(capacity, 0), step: eventsPerTurn}
 }
 
 // Publish adds a batch to the window and calls show, which makes the tree after the batch visible to readers. No watch is
@@ -81,35 +86,48 @@ func (h *Hub) append(c Change) {
 // wake is called whenever Poll may have something to tell, from any goroutine, some of which have others waiting for them: it has to be
 // quick, and calls nothing of the hub. A watcher without one is for Next.
 func (h *Hub) Watch(path string, recursive, stream bool, waitIndex uint64, wake func()) (*Watcher, error) {
+	w := &Watcher{hub: h, path: path, recursive: recursive, stream: stream, from: waitIndex, call: wake}
+	if wake == nil {
+		w.wake = make(chan struct{}, 1)
+	}
+	more, err := h.accept(w)
+	if more {
+		_, err = h.advance(w) // the watcher keeps what it finds
+	}
+	if errors.Is(err, ErrCleared) { // while it looked, as if it had come now
+		oldest, last := h.Span()
+		return nil, &ClearedError{Oldest: oldest, Asked: waitIndex, Index: last}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// accept registers a watcher, and parks it unless it is behind. A one-shot watcher has its first turn; more is as in look.
+func (h *Hub) accept(w *Watcher) (more bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.asked++
 	if h.stopped {
-		return nil, ErrStopped
+		return false, ErrStopped
 	}
-	win := &h.window
-	if waitIndex == 0 {
-		waitIndex = win.last + 1
+	w.accepted = h.window.last
+	if w.from == 0 {
+		w.from = w.accepted + 1
 	}
-	if waitIndex < win.oldest {
-		return nil, &ClearedError{Oldest: win.oldest, Asked: waitIndex, Index: win.last}
+	if w.from < h.window.oldest {
+		return false, &ClearedError{Oldest: h.window.oldest, Asked: w.from, Index: w.accepted}
 	}
-	w := &Watcher{hub: h, path: path, recursive: recursive, stream: stream, accepted: win.last, from: waitIndex}
-	if !stream {
-		if e := win.find(path, recursive, waitIndex); e != nil {
-			w.event.Store(e)
-			return w, nil
-		}
-	}
-	if w.call = wake; wake == nil {
-		w.wake = make(chan struct{}, 1)
-	}
-	w.point = h.root.register(path)
+	w.point = h.root.register(w.path)
 	h.count++
-	if !stream || waitIndex > win.last {
+	switch {
+	case w.from > w.accepted:
 		h.park(w)
+	case !w.stream:
+		_, more, err = h.look(w)
 	}
-	return w, nil
+	return more, err
 }
 
 // Len is the number of events in the window.

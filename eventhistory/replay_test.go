@@ -133,3 +133,47 @@ func TestEncodedIsShared(t *testing.T) {
 		t.Errorf("encoded %d times", calls)
 	}
 }
+
+// TestOthersGetTheirTurn: who looks through a long window does it in steps, and what happens between them is told by the rules for
+// what happens while one waits.
+func TestOthersGetTheirTurn(t *testing.T) {
+	b := newBench(t, 100)
+	b.hub.step = 10
+	b.do(b.store.put("/d", true), b.store.put("/d/x", false))
+	for range 33 {
+		b.set("/other")
+	}
+	w := &Watcher{hub: b.hub, path: "/d/gone", from: 3, wake: make(chan struct{}, 1)}
+	if more, err := b.hub.accept(w); err != nil || !more || w.from != 13 {
+		t.Fatalf("%t, %v, from %d", more, err, w.from)
+	}
+	for turn := range 2 {
+		if e, more, err := b.hub.look(w); e != nil || err != nil || !more || w.from != uint64(23+10*turn) {
+			t.Fatalf("turn %d: %v, %v, %t, from %d", turn, e, err, more, w.from)
+		}
+	}
+	b.do(b.store.remove("delete", "/d")) // in which it was not; by the rules for the past it would be told
+	if e, more, err := b.hub.look(w); e != nil || err != nil || more || !w.parked {
+		t.Fatalf("at the end: %v, %v, %t, parked %t", e, err, more, w.parked)
+	}
+	b.set("/d/gone")
+	b.wants(w, 37)
+	w.Close()
+	checkEmpty(t, b.hub)
+}
+
+// TestClearedInBetween: who is passed by the window while it looks through it is refused as if it had come later.
+func TestClearedInBetween(t *testing.T) {
+	b := newBench(t, 4)
+	b.hub.step = 1
+	b.set("/other", "/other", "/other", "/other")
+	w := &Watcher{hub: b.hub, path: "/a", from: 1, wake: make(chan struct{}, 1)}
+	if more, err := b.hub.accept(w); err != nil || !more {
+		t.Fatal(more, err)
+	}
+	b.set("/other", "/other", "/other")
+	if e, err := b.hub.advance(w); e != nil || !errors.Is(err, ErrCleared) {
+		t.Errorf("%v, %v", e, err)
+	}
+	checkEmpty(t, b.hub)
+}

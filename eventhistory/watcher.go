@@ -16,7 +16,7 @@ type Watcher struct {
 
 	// event has been handed over and not been taken yet. It is set under the hub's mutex and taken without.
 	event atomic.Pointer[Event]
-	// wake has room for one token: look again. nil if the watcher never has to wait, or has call instead.
+	// wake has room for one token: look again. nil if there is call instead.
 	wake chan struct{}
 	call func()
 

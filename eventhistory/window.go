@@ -36,16 +36,6 @@ func (w *window) append(s slot) {
 	*w.at(index) = s
 }
 
-// find returns the first event from index on that a watcher which asks for the past gets.
-func (w *window) find(path string, recursive bool, index uint64) *Event {
-	for ; index <= w.last; index++ {
-		if s := w.at(index); s.matchesPast(path, recursive) {
-			return s.event
-		}
-	}
-	return nil
-}
-
 // consecutive returns the longest run of events that ends with index last and has no gap; a window may hold nothing else.
 func consecutive(events []*Event, last uint64) []*Event {
 	from := len(events)

@@ -7,6 +7,9 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
+
+	"pando/test/server"
 )
 
 // checkRefused reads an answer that has to be this v2 error.
@@ -42,6 +45,52 @@ func TestTheDeepestKeyIsServed(t *testing.T) {
 	w := g.do("GET", "/v2/keys?recursive=true", "")
 	if got := strings.Count(w.Body.String(), `"nodes":[`); w.Code != 200 || got != maxDepth {
 		t.Errorf("%d, %d levels", w.Code, got)
+	}
+}
+
+// TestWatchesTakeWhatTheirPathsNeed: a path of eight kilobytes can take three hundred of them in the tree of watched paths.
+func TestWatchesTakeWhatTheirPathsNeed(t *testing.T) {
+	g := newRig(t, Options{})
+	watchers := &g.handler.(*handler).watchers
+	watchers.limit = 1000
+	addr := g.listen(t)
+	for _, path := range []string{strings.Repeat("/a", maxDepth-1), "/" + strings.Repeat("a", 400_000)} {
+		var open []*client
+		for n := range 20 {
+			c := dial(t, addr)
+			resp := c.get(fmt.Sprintf("/v2/keys/%d%s?wait=true", n, path))
+			if resp.StatusCode != 200 {
+				checkRefused(t, resp, 503, 300, causeTooManyWatchers)
+				break
+			}
+			open = append(open, c)
+		}
+		if n := len(open); n < 2 || n > 8 {
+			t.Errorf("%d watches of paths of %d bytes were accepted", n, len(path))
+		}
+		for range 10 {
+			c := dial(t, addr)
+			if resp := c.get("/v2/keys/plain/path?wait=true"); resp.StatusCode != 200 {
+				t.Error("a plain watch beside them:", resp.Status)
+			}
+			open = append(open, c)
+		}
+		if used := watchers.used.Load(); used < 300 {
+			t.Errorf("they count for %d", used)
+		}
+		for _, c := range open {
+			c.Close()
+		}
+		server.Await(t, "all of it is given back", time.Minute, func() error {
+			if used := watchers.used.Load(); used != 0 {
+				return fmt.Errorf("%d", used)
+			}
+			return nil
+		})
+	}
+	watchers.limit = 1
+	if resp := dial(t, addr).get("/v2/keys" + strings.Repeat("/a", maxDepth) + "?wait=true"); resp.StatusCode != 200 {
+		t.Error("where there is room for one watch, that may be any:", resp.Status)
 	}
 }
 

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strings"
 
 	"pando/eventhistory"
 	"pando/store"
@@ -23,7 +24,8 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request, c *store.Command
 	if err := passOver(w, r); err != nil {
 		return err
 	}
-	if !h.watchers.take(1) {
+	cost := watchCost(&h.watchers, c.Path)
+	if !h.watchers.take(cost) {
 		return &Failure{Status: http.StatusServiceUnavailable, Cause: causeTooManyWatchers}
 	}
 	p, parks := w.(parker)
@@ -33,7 +35,7 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request, c *store.Command
 	}
 	watcher, err := h.server.Watch(c.Path, c.Recursive, c.Stream, c.Since, wake)
 	if err != nil {
-		h.watchers.give(1)
+		h.watchers.give(cost)
 		return err
 	}
 	answer := &watching{budget: &h.watchers, watcher: watcher, path: c.Path, stream: c.Stream}
@@ -60,7 +62,20 @@ type watching struct {
 
 func (a *watching) end() {
 	a.watcher.Close()
-	a.budget.give(1)
+	a.budget.give(watchCost(a.budget, a.path))
+}
+
+// What a waiting watch takes, and what package eventhistory takes besides for each element of its path if nobody shares it, in bytes.
+const (
+	watchMemory = 2 << 10
+	pointMemory = 80
+)
+
+// watchCost is what a watch of path takes of the budget: 1, or as many times as much as its path takes memory. All of the budget
+// suffices for any.
+func watchCost(watchers *budget, path string) int64 {
+	memory := len(path) + pointMemory*strings.Count(path, "/")
+	return min(int64(1+memory/watchMemory), watchers.limit)
 }
 
 // goOn sends the events that there are, and returns true after the last one.

@@ -52,7 +52,7 @@ func (s *sideBySide) start() {
 	}
 }
 
-// round has watches and requests, perhaps with keys that expire and a restart.
+// round has watches and requests, perhaps with keys that expire, and a restart.
 func (s *sideBySide) round() {
 	index := s.index(0)
 	last := &twoWatches{path: "/last"}
@@ -64,7 +64,7 @@ func (s *sideBySide) round() {
 	for range 20 + s.random.IntN(200) {
 		index = s.ask(randomKeyRequest(s.random, index))
 	}
-	if s.random.IntN(3) == 0 {
+	for range max(0, s.random.IntN(5)-2) {
 		s.expire()
 	}
 	s.ask(keyRequest{method: "PUT", target: "/v2/keys/last"})
@@ -153,13 +153,11 @@ func (s *sideBySide) same() {
 	}
 }
 
-// expire makes keys that are due soon, and waits until they are gone.
+// expire makes a key that is due soon, and waits until it is gone.
 func (s *sideBySide) expire() {
-	for range 1 + s.random.IntN(6) {
-		path := "/v2/keys/" + pick(s.random, "a", "b", "c") + pick(s.random, "", "/a", "/e")
-		s.ask(keyRequest{method: "PUT", target: path, content: formType, form: fmt.Sprintf("ttl=%d&dir=%s&prevExist=%s",
-			s.random.IntN(3), randomBool(s.random), pick(s.random, "true", "false", "false"))})
-	}
+	path := "/v2/keys/" + pick(s.random, "a", "b", "c") + pick(s.random, "", "/a", "/e")
+	s.ask(keyRequest{method: "PUT", target: path, content: formType, form: fmt.Sprintf("ttl=%d&dir=%s&prevExist=%s",
+		s.random.IntN(3), randomBool(s.random), pick(s.random, "true", "false", "false"))})
 	for _, one := range s.servers {
 		server.Await(s.t, "expiration", patience, func() error {
 			if what := soon.FindString(get(s.t, one.Endpoint, "/v2/keys/?recursive=true")); what != "" {
