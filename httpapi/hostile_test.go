@@ -165,9 +165,9 @@ func TestAnAnnouncedGigabyteTakesNoMemory(t *testing.T) {
 
 func TestBodiesShareABudget(t *testing.T) {
 	g := newRig(t, Options{})
-	g.handler.(*handler).bodies.limit = 1 << 20
+	g.handler.(*handler).bodies.limit = 100 << 10
 	addr := g.listen(t)
-	half := strings.Repeat("v", 600<<10)
+	half := strings.Repeat("v", 60<<10) // a whole one fits into the sockets: it may be refused before it has been sent
 	head := fmt.Sprintf("PUT /v2/keys/k HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\nContent-Type: %s\r\n\r\n", 2*len(half), formType)
 	holder := dial(t, addr)
 	holder.send(head + half)
