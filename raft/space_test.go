@@ -93,9 +93,11 @@ func TestLeaderWithoutRoomHandsOver(t *testing.T) {
 	c.prepared(old) // else only one of three has room when it finds out
 	full[old].Store(true)
 	c.fill(roomy, old)
-	if now := c.leaderOtherThan(old); now != roomy {
-		t.Errorf("%d leads, whose disk is full too", now)
-	}
+	// The third one may have become a candidate, for a term that it has no room to write down: it hears nobody until it has. Or it leads
+	// for a moment, if its timeout is the first to end.
+	c.until("the one with room leads", func() bool {
+		return c.rigs[old].node.Status().Leader == roomy && c.rigs[roomy].node.Status().Leader == roomy
+	})
 	if err := c.rigs[old].propose("refused"); !errors.Is(err, ErrDiskFull) {
 		t.Errorf("the old leader took a write: %v", err)
 	}
