@@ -177,6 +177,7 @@ func holdSnapshots(t *testing.T, tune func(*Config)) (*cluster, map[uint64]*held
 	senders := map[uint64]*held{}
 	c := startTuned(t, func(id uint64, cfg *Config) {
 		fewEntries(id, cfg)
+		cfg.Election = 500 * time.Millisecond // these tests are about one leader, and a busy machine is no reason for another
 		if tune != nil {
 			tune(cfg)
 		}
@@ -194,7 +195,7 @@ func TestLogIsKeptForASnapshotOnItsWay(t *testing.T) {
 	c.cutOff(out)
 	c.rigs[lead].write("missed", 1000)
 	c.heal(out)
-	<-senders[lead].begun
+	c.begins(senders[lead])
 	c.rigs[lead].write("during", 3000) // thirty times what is kept otherwise
 	senders[lead].allow <- struct{}{}
 	c.catchesUp(out, 4000)
@@ -219,6 +220,17 @@ func (c *cluster) held(id uint64) uint64 {
 	return last + 1 - first
 }
 
+// begins waits until a member has begun to send a snapshot.
+func (c *cluster) begins(h *held) {
+	c.t.Helper()
+	select {
+	case <-h.begun:
+	case <-time.After(patience):
+		c.describe() // another one may lead by now
+		c.t.Fatal("no snapshot is sent")
+	}
+}
+
 // What is kept has a bound. Beyond it the receiver gets a second snapshot at once.
 func TestLogKeptForASnapshotIsBounded(t *testing.T) {
 	c, senders := holdSnapshots(t, func(cfg *Config) { cfg.keepPinned = 1000 * entryCost })
@@ -226,10 +238,10 @@ func TestLogKeptForASnapshotIsBounded(t *testing.T) {
 	c.cutOff(out)
 	c.rigs[lead].write("missed", 1000)
 	c.heal(out)
-	<-senders[lead].begun
+	c.begins(senders[lead])
 	c.rigs[lead].write("during", 3000)
 	senders[lead].allow <- struct{}{}
-	<-senders[lead].begun
+	c.begins(senders[lead])
 	senders[lead].allow <- struct{}{}
 	c.catchesUp(out, 4000)
 	c.equal(4000)
@@ -247,14 +259,14 @@ func TestSnapshotThatBreaksIsSentAgain(t *testing.T) {
 	c.cutOff(out)
 	c.rigs[lead].write("missed", 1000)
 	c.heal(out)
-	<-senders[lead].begun
+	c.begins(senders[lead])
 	c.cutOff(out)
 	senders[lead].allow <- struct{}{}
 	if err := <-senders[lead].ended; err == nil {
 		t.Fatal("the snapshot got through a cut")
 	}
 	c.heal(out)
-	<-senders[lead].begun // the second try
+	c.begins(senders[lead]) // the second try
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := c.rigs[lead].node.HandOver(ctx); err != nil {
