@@ -16,7 +16,7 @@ func TestReleaseHasNoFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, trace := range []string{"PANDO_FAULTS", "host_faults.go", "fsys.hooked", "fsys.Hook", "main.steer"} {
+		for _, trace := range []string{"PANDO_FAULTS", "host_faults.go", "fsys.hooked", "fsys.Hook", "pando/server.steer"} {
 			if has := bytes.Contains(binary, []byte(trace)); has != want {
 				t.Errorf("%s has %q: %v", name, trace, has)
 			}
