@@ -184,12 +184,13 @@ func TestRestoreAcrossTheBuffer(t *testing.T) {
 	applyAll(s, randomCommands(rand.New(rand.NewPCG(1, 2)), 40, append(brokenNames, imageNames...))...)
 	image := imageOf(t, s.Image())
 	mustRestore(t, want, image)
+	wanted := visibleState(want)
 	padded := append(bytes.Repeat([]byte(" "), cap(newDecoder(nil).buf)), image...)
 	for n := range image {
 		got := imageStore(3)
 		mustRestore(t, got, padded[n:])
-		if visibleState(got) != visibleState(want) {
-			t.Fatalf("the buffer ends behind byte %d: got\n%s\nwant\n%s", n, visibleState(got), visibleState(want))
+		if state := visibleState(got); state != wanted {
+			t.Fatalf("the buffer ends behind byte %d: got\n%s\nwant\n%s", n, state, wanted)
 		}
 	}
 }

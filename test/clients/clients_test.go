@@ -14,16 +14,15 @@ package clients
 import (
 	"fmt"
 	"os"
+	"pando/test/asked"
 	"path/filepath"
 	"testing"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv("PANDO_TEST_CLIENTS") != "1" {
-		fmt.Println("the tests with real clients were left out: PANDO_TEST_CLIENTS is not 1")
-		return
+	if asked.For("PANDO_TEST_CLIENTS", "the tests with real clients") {
+		os.Exit(runAll(m))
 	}
-	os.Exit(runAll(m))
 }
 
 // runAll runs the tests with a scratch directory that they share for what is

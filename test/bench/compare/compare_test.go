@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"pando/test/asked"
 	"pando/test/bench/measure"
 	"pando/test/bench/record"
 	"pando/test/server"
@@ -23,7 +24,9 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	if asked.For("PANDO_TEST_COMPARE", "the tests of the comparison") {
+		os.Exit(m.Run())
+	}
 }
 
 // tiny is as little as there can be of everything.

@@ -13,12 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"pando/test/asked"
 	"pando/test/cluster"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv("PANDO_TEST_CLIENTS") != "1" {
-		fmt.Println("the test with Patroni was left out: PANDO_TEST_CLIENTS is not 1")
+	if !asked.For("PANDO_TEST_CLIENTS", "the tests with Patroni") {
 		return
 	}
 	if os.Geteuid() != 0 && os.Getenv("CI") == "" && os.Getenv("PANDO_CI") == "" {
