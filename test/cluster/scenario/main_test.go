@@ -13,17 +13,17 @@ import (
 	"testing"
 	"time"
 
+	"pando/test/asked"
 	"pando/test/cluster"
 	"pando/test/fault/keys"
 )
 
-// clusterEnv has to be 1 for the tests to run: until Pando forms clusters there is nothing of its own to test.
+// clusterEnv has to be 1 for the tests to run.
 const clusterEnv = "PANDO_TEST_CLUSTER"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if os.Getenv(clusterEnv) != "1" {
-		fmt.Printf("left out: clusters (%s=1 runs them; %s names an etcd to run them with)\n", clusterEnv, cluster.BinaryEnv)
+	if !asked.For(clusterEnv, "clusters, or those of the etcd that "+cluster.BinaryEnv+" names") {
 		if err := flag.Set("test.skip", "."); err != nil {
 			panic(err)
 		}
